@@ -1,0 +1,10 @@
+"""Every fixture lives in a file named for what it stands for."""
+
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.valkey",
+    "tests.fixtures.auth",
+    "tests.fixtures.firestore",
+    "tests.fixtures.plaid",
+    "tests.fixtures.deps",
+]
