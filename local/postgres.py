@@ -7,6 +7,7 @@ the binaries are copied to a world-readable folder and run as `nobody`. The serv
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -16,6 +17,7 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _START_SECONDS = 30
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=on", "-c", "full_page_writes=off")
@@ -63,7 +65,7 @@ def start(data: Path, *, port: int | None = None, durable: bool = True, settings
     runner = _runner(data)
     if not (data / "PG_VERSION").exists():
         _create_cluster(runner, data)
-    (data / "postmaster.pid").unlink(missing_ok=True)
+    _end_leftover(data)
     chosen = port or free_port()
     command = [
         *runner.prefix, str(runner.bin / "postgres"), "-D", str(data), "-h", "127.0.0.1", "-p", str(chosen),
@@ -79,11 +81,38 @@ def start(data: Path, *, port: int | None = None, durable: bool = True, settings
     return server
 
 
+def _end_leftover(data: Path) -> None:
+    """A server that outlived a killed launcher is stopped: two servers on one cluster would destroy it."""
+    pid_file = data / "postmaster.pid"
+    if not pid_file.exists():
+        return
+    pid = int(pid_file.read_text().split("\n", 1)[0] or 0)
+    command = Path(f"/proc/{pid}/cmdline")
+    give_up = time.monotonic() + 15
+    while pid and _is_ours(command, pid, data) and time.monotonic() < give_up:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGINT)
+        time.sleep(0.1)
+    if pid and _is_ours(command, pid, data):
+        raise PostgresWouldNotStart(f"process {pid} still runs on {data}: stop it and start again")
+    pid_file.unlink(missing_ok=True)
+
+
+def _is_ours(command: Path, pid: int, data: Path) -> bool:
+    if command.parent.parent.exists() and Path("/proc/self/cmdline").exists():
+        try:
+            return str(data).encode() in command.read_bytes()
+        except OSError:
+            return False
+    found = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True)
+    return str(data) in found.stdout
+
+
 @dataclass
 class _Runner:
     bin: Path
     prefix: list[str]
-    popen: dict[str, object]
+    popen: dict[str, Any]
 
 
 def _runner(data: Path) -> _Runner:

@@ -1,0 +1,6 @@
+# A thin face over dev.py, which needs nothing but Python: on a machine without make, `python3 dev.py demo` does the same.
+PYTHON ?= python3
+
+.PHONY: help setup demo demo-reset test check lock
+help setup demo demo-reset test check lock:
+	@$(PYTHON) dev.py $@

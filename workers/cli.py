@@ -1,0 +1,78 @@
+"""The operator's command line, `livespend`: one group, each command a thin door into `sync`.
+
+Errors of the product end as one line with their stable code and exit status 1; a wrong call exits with 2.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+
+import click
+
+from sync.errors import LivespendError
+from workers.mirror_commands import mirror
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="livespend")
+def livespend() -> None:
+    """Keeps Firestore the live mirror of the Postgres ledger."""
+
+
+livespend.add_command(mirror)
+
+
+@livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def demo(arguments: tuple[str, ...]) -> None:
+    """Start everything on this machine: servers, stand-ins, API, worker, mirror, page (`--once --json`: prove it)."""
+    if importlib.util.find_spec("local") is None:
+        raise click.ClickException("the stand-ins are not part of the installed product: run this from a checkout")
+    os.execv(sys.executable, [sys.executable, "-m", "local.stack", *arguments])  # noqa: S606
+
+
+@livespend.command()
+@click.option("--create-roles", is_flag=True, help="First create roles and database, as ADMIN_DATABASE_URL.")
+@click.option("--check", is_flag=True, help="Change nothing; fail where the schema and the models differ.")
+def migrate(create_roles: bool, check: bool) -> None:
+    """Bring the ledger's schema to the newest migration. Running it twice is safe."""
+    from sync import migrate as migrations
+    from sync.settings import read_settings
+
+    needs = {"MIGRATION_DATABASE_URL"} | ({"ADMIN_DATABASE_URL"} if create_roles else set())
+    settings = read_settings(os.environ, needs=frozenset(needs))
+    if check:
+        differences = migrations.check(settings)
+        for difference in differences:
+            click.echo(difference, err=True)
+        sys.exit(1 if differences else 0)
+    if create_roles:
+        migrations.create_roles(settings)
+    migrations.migrate(settings)
+    click.echo("the schema is current")
+
+
+@livespend.command(name="setup-key")
+def setup_key() -> None:
+    """Create the key file that bank tokens are encrypted with, unless it exists."""
+    from sync.settings import read_settings
+    from sync.vault import create_key_file
+
+    settings = read_settings(os.environ, needs=frozenset({"TOKEN_KEY_FILE"}))
+    created = create_key_file(settings.token_key_file)
+    click.echo("the key file was created" if created else "the key file exists")
+
+
+def main() -> None:
+    """Entry point of the `livespend` script."""
+    try:
+        livespend()
+    except LivespendError as error:
+        click.echo(f"{error.code}: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
