@@ -72,10 +72,10 @@ def start(data: Path, *, port: int | None = None, durable: bool = True, settings
         "-c", "unix_socket_directories=", "-c", "max_connections=200", "-c", "timezone=UTC",
         "-c", "log_timezone=UTC", *(() if durable else _FAST), *settings,
     ]  # fmt: skip
-    log = (data.parent / f"{data.name}.log").open("ab")
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **runner.popen
-    )
+    with (data.parent / f"{data.name}.log").open("ab") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **runner.popen
+        )
     server = Postgres(process, chosen, data)
     _wait_until_ready(server)
     return server

@@ -43,12 +43,12 @@ def start(data: Path, *, port: int | None = None) -> Valkey:
     data = data.resolve()
     data.mkdir(parents=True, exist_ok=True)
     chosen = port or free_port()
-    log = (data / "valkey.log").open("ab")
     command = [
         str(_binary()), "--bind", "127.0.0.1", "--port", str(chosen), "--dir", str(data), "--appendonly", "yes",
         "--save", "", "--daemonize", "no",
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+    with (data / "valkey.log").open("ab") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     server = Valkey(process, chosen)
     give_up = time.monotonic() + _START_SECONDS
     while time.monotonic() < give_up and process.poll() is None:

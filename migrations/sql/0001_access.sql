@@ -42,7 +42,6 @@ grant select, insert on sync_runs to livespend_worker;
 grant select, delete on idempotency_keys to livespend_worker;
 grant select, insert, update on mirror_window to livespend_worker;
 grant select on owners, changes, mirror_state, parked_documents to livespend_worker;
-do $$ begin execute format('grant temporary on database %I to livespend_worker, livespend_mirror', current_database()); end $$;
 
 -- the mirror
 grant select on users, items, accounts, entries, transactions, categories, budgets, spend_exclusions, mirror_window

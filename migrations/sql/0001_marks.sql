@@ -322,9 +322,9 @@ begin
         select least(n.first_month, o.first_month), greatest(n.first_month, o.first_month) into from_month, to_month
         from new_rows as n, old_rows as o where n.first_month <> o.first_month;
     elsif tg_op = 'INSERT' then
-        select '-infinity'::date, 'infinity'::date into from_month, to_month;
+        select first_month, 'infinity'::date into from_month, to_month from new_rows;
     else
-        select '-infinity'::date, 'infinity'::date into from_month, to_month;
+        select first_month, 'infinity'::date into from_month, to_month from old_rows;
     end if;
     if from_month is null then
         return null;

@@ -5,7 +5,6 @@ Reason: tables, marking triggers, roles' rights and row-level security belong to
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from alembic import op

@@ -1,0 +1,100 @@
+"""The composition root: everything a door reaches outside itself, in one value that is handed down.
+
+Built once per process (after fork) from the settings; nothing is built on import. Tests swap a field with
+`dataclasses.replace`, never a line of the product. Who may call: the doors (`api`, `workers`) and test fixtures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from sqlalchemy import Engine
+
+from sync import log
+from sync.db import make_engine
+from sync.settings import Settings
+from sync.vault import Vault, open_vault
+
+if TYPE_CHECKING:
+    from sync.firestore import Firestore
+    from sync.plaid import Plaid
+
+Ring = Callable[[str, dict[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What the functions of `sync` work with. `engine` connects as this door's role."""
+
+    settings: Settings
+    engine: Engine
+    plaid: Plaid | None
+    firestore: Firestore | None
+    vault: Vault | None
+    ring: Ring
+    now: Callable[[], datetime]
+
+
+def build_deps(settings: Settings, *, door: Literal["api", "worker", "mirror"], ring: Ring | None = None) -> Deps:
+    """Builds what this door needs; connects to nothing yet. Raises VaultFailed without a readable key file.
+
+    `ring` starts a task by name. Whatever it raises is logged and dropped: the sweep finds work whose bell was lost.
+    """
+    banks = door in ("api", "worker")
+    return Deps(
+        settings=settings,
+        engine=make_engine(_database_url(settings, door), role_hint=door),
+        plaid=_plaid(settings) if banks else None,
+        firestore=_firestore(settings) if door == "mirror" else None,
+        vault=open_vault(settings.token_key_file) if banks else None,
+        ring=_never_raising(ring or _no_bell),
+        now=utc_now,
+    )
+
+
+def utc_now() -> datetime:
+    """The time, aware, in UTC."""
+    return datetime.now(UTC)
+
+
+def _database_url(settings: Settings, door: Literal["api", "worker", "mirror"]) -> str:
+    return {
+        "api": settings.api_database_url,
+        "worker": settings.worker_database_url,
+        "mirror": settings.mirror_database_url,
+    }[door]
+
+
+def _plaid(settings: Settings) -> Plaid:
+    from sync.plaid import Plaid
+
+    return Plaid(
+        url=settings.plaid_url,
+        client_id=settings.plaid_client_id,
+        secret=settings.plaid_secret,
+        webhook_url=settings.plaid_webhook_url or None,
+        redirect_uri=settings.plaid_redirect_uri,
+    )
+
+
+def _firestore(settings: Settings) -> Firestore:
+    from sync.firestore import Firestore
+
+    return Firestore(project=settings.firebase_project_id, emulator_host=settings.firestore_emulator_host)
+
+
+def _no_bell(task: str, arguments: dict[str, str]) -> None:
+    log.get(__name__).debug("no_doorbell", task=task, **arguments)
+
+
+def _never_raising(ring: Ring) -> Ring:
+    def safely(task: str, arguments: dict[str, str]) -> None:
+        try:
+            ring(task, arguments)
+        except Exception as error:
+            log.get(__name__).warning("doorbell_lost", task=task, reason=type(error).__name__, **arguments)
+
+    return safely

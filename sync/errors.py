@@ -1,0 +1,309 @@
+"""Every error that Livespend knows by name: a stable code, an HTTP status, and a docstring that is its title.
+
+Whoever notices a failure raises one of these with a `detail` for a person; the API turns it into problem+json, the
+workers into a log line. `detail` never carries a token, a statement or another user's data. Plaid and Firestore
+failures are translated into kinds where their module meets them, so nobody else reads a vendor's codes.
+`ERRORS` is the registry: docs/errors.md must name every code in it, and a test holds it to that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+ERRORS: dict[str, type[LivespendError]] = {}
+
+
+class LivespendError(Exception):
+    """Something went wrong."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail or self.title()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "code" in vars(cls):
+            if cls.code in ERRORS:
+                raise TypeError(f"two errors share the code {cls.code}")
+            ERRORS[cls.code] = cls
+
+    @classmethod
+    def title(cls) -> str:
+        """The docstring's first line without its full stop."""
+        return (cls.__doc__ or cls.__name__).strip().splitlines()[0].rstrip(".")
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail}"
+
+
+ERRORS[LivespendError.code] = LivespendError
+
+
+# What a caller sent.
+
+
+class InvalidFields(LivespendError):
+    """Some fields are not valid."""
+
+    code = "invalid-fields"
+    status = 422
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
+        self.errors = dict(errors)
+
+
+class InvalidCursor(LivespendError):
+    """The page cursor is not one that this list handed out."""
+
+    code = "invalid-cursor"
+    status = 422
+
+
+class WebhookRejected(LivespendError):
+    """The webhook is not signed by Plaid, or is too old."""
+
+    code = "webhook-rejected"
+    status = 401
+
+
+# What is not there, or not this user's: the answer is the same for both.
+
+
+class UserNotFound(LivespendError):
+    """This user has not signed up."""
+
+    code = "user-not-found"
+    status = 404
+
+
+class ItemNotFound(LivespendError):
+    """There is no such bank connection."""
+
+    code = "item-not-found"
+    status = 404
+
+
+class TransactionNotFound(LivespendError):
+    """There is no such transaction."""
+
+    code = "transaction-not-found"
+    status = 404
+
+
+class CategoryNotFound(LivespendError):
+    """There is no such category."""
+
+    code = "category-not-found"
+    status = 404
+
+
+class BudgetNotFound(LivespendError):
+    """There is no such budget."""
+
+    code = "budget-not-found"
+    status = 404
+
+
+class MonthNotFound(LivespendError):
+    """This month has no transactions."""
+
+    code = "month-not-found"
+    status = 404
+
+
+# What the ledger's state does not allow.
+
+
+class ItemAlreadyLinked(LivespendError):
+    """This bank connection is linked already."""
+
+    code = "item-already-linked"
+    status = 409
+
+
+class NotAnExpense(LivespendError):
+    """Only an expense added by hand can be removed or restored."""
+
+    code = "not-an-expense"
+    status = 409
+
+
+class CategoryExists(LivespendError):
+    """A category of this name exists already."""
+
+    code = "category-exists"
+    status = 409
+
+
+class CategoryFixed(LivespendError):
+    """This category belongs to the taxonomy and cannot be changed."""
+
+    code = "category-fixed"
+    status = 409
+
+
+class BudgetExists(LivespendError):
+    """A budget for this category and currency exists already."""
+
+    code = "budget-exists"
+    status = 409
+
+
+# The machinery.
+
+
+class InvalidSettings(LivespendError):
+    """Settings are missing or wrong."""
+
+    code = "invalid-settings"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class DatabaseUnavailable(LivespendError):
+    """The database cannot be reached."""
+
+    code = "database-unavailable"
+    status = 503
+
+
+class DatabaseBusy(LivespendError):
+    """The database is busy with the same rows: try again."""
+
+    code = "database-busy"
+    status = 503
+
+
+class MigrationFailed(LivespendError):
+    """The database could not be brought to the current schema."""
+
+    code = "migration-failed"
+
+
+class VaultFailed(LivespendError):
+    """A bank token cannot be encrypted or decrypted."""
+
+    code = "vault-failed"
+
+
+# Plaid, by kind. `plaid_code`, `request_id` and the bank's own words ride along.
+
+
+class PlaidError(LivespendError):
+    """Plaid answered with an error."""
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        plaid_code: str | None = None,
+        request_id: str | None = None,
+        display_message: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.plaid_code = plaid_code
+        self.request_id = request_id
+        self.display_message = display_message
+
+
+class PlaidTransient(PlaidError):
+    """Plaid or the bank does not answer at the moment."""
+
+    code = "plaid-unavailable"
+    status = 503
+
+
+class PlaidRateLimited(PlaidError):
+    """Plaid asks us to slow down."""
+
+    code = "plaid-rate-limited"
+    status = 503
+
+
+class PlaidMutation(PlaidError):
+    """Transactions changed while their pages were read."""
+
+    code = "plaid-mutation"
+    status = 503
+
+
+class PlaidLoginRequired(PlaidError):
+    """The bank wants the user to sign in again."""
+
+    code = "plaid-login-required"
+    status = 409
+
+
+class PlaidItemGone(PlaidError):
+    """Plaid no longer knows this bank connection."""
+
+    code = "plaid-item-gone"
+    status = 409
+
+
+class PlaidPublicToken(PlaidError):
+    """The public token from Link is expired, used or not valid."""
+
+    code = "plaid-public-token"
+    status = 422
+
+
+class PlaidRefused(PlaidError):
+    """Plaid refuses the request: a fault in our request or in our settings."""
+
+    code = "plaid-refused"
+    status = 502
+
+
+class PlaidContract(PlaidError):
+    """Plaid's answer is not of the documented shape."""
+
+    code = "plaid-contract"
+    status = 502
+
+
+# Firestore, by kind.
+
+
+class FirestoreError(LivespendError):
+    """Firestore answered with an error."""
+
+
+class FirestoreTransient(FirestoreError):
+    """Firestore does not answer at the moment."""
+
+    code = "firestore-unavailable"
+    status = 503
+
+
+class FirestoreQuota(FirestoreError):
+    """Firestore asks us to slow down."""
+
+    code = "firestore-quota"
+    status = 503
+
+
+class FirestoreRefused(FirestoreError):
+    """A precondition of the commit does not hold: Firestore moved on."""
+
+    code = "firestore-refused"
+    status = 409
+
+
+class FirestorePoison(FirestoreError):
+    """Firestore refuses a document for its content."""
+
+    code = "firestore-poison"
+
+
+class FirestoreDenied(FirestoreError):
+    """Firestore refuses our credentials or does not know the database."""
+
+    code = "firestore-denied"

@@ -1,0 +1,176 @@
+"""The settings, and the one reader of the environment.
+
+Each door says what it needs; whatever is missing or wrong is named at once, in one message, before anything starts.
+A setting that a door does not need may be absent: it reads as "" or its default. Emulator addresses are refused in
+production, so that no user's data is ever sent to a stand-in. docs/settings.md and .env.example name every setting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from sync.errors import InvalidSettings
+
+Door = Literal["api", "worker", "mirror", "migrate"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says. Addresses that may carry a password, and secrets, stay out of its repr."""
+
+    app_env: str = "local"
+    api_database_url: str = field(default="", repr=False)
+    worker_database_url: str = field(default="", repr=False)
+    mirror_database_url: str = field(default="", repr=False)
+    migration_database_url: str = field(default="", repr=False)
+    admin_database_url: str = field(default="", repr=False)
+    redis_url: str = field(default="", repr=False)
+    plaid_url: str = ""
+    plaid_client_id: str = ""
+    plaid_secret: str = field(default="", repr=False)
+    plaid_webhook_url: str = ""
+    plaid_redirect_uri: str | None = None
+    firebase_project_id: str = ""
+    firebase_api_key: str = ""
+    firestore_emulator_host: str | None = None
+    firebase_auth_emulator_host: str | None = None
+    browser_firestore_host: str | None = None
+    browser_auth_url: str | None = None
+    browser_bank_url: str | None = None
+    token_key_file: str = ""
+    mirror_window_months: int = 13
+    mirror_concurrency: int = 8
+    mirror_month_interval_seconds: float = 1.0
+    sweep_seconds: float = 30.0
+    api_host: str = "127.0.0.1"
+    api_port: int = 5002
+    frontend_dir: Path = Path("frontend/dist")
+    log_level: str = "INFO"
+    log_format: str = "console"
+
+    @property
+    def local(self) -> bool:
+        """Whether stand-ins may be used."""
+        return self.app_env == "local"
+
+
+_FIREBASE = frozenset({"FIREBASE_PROJECT_ID"})
+_PLAID = frozenset({"PLAID_URL", "PLAID_CLIENT_ID", "PLAID_SECRET", "TOKEN_KEY_FILE"})
+
+NEEDS: Mapping[Door, frozenset[str]] = {
+    "api": frozenset({"API_DATABASE_URL", "REDIS_URL", "PLAID_WEBHOOK_URL", "FIREBASE_API_KEY"}) | _PLAID | _FIREBASE,
+    "worker": frozenset({"WORKER_DATABASE_URL", "REDIS_URL"}) | _PLAID,
+    "mirror": frozenset({"MIRROR_DATABASE_URL"}) | _FIREBASE,
+    "migrate": frozenset({"MIGRATION_DATABASE_URL"}),
+}
+
+LOCAL_ONLY = frozenset(
+    {
+        "FIRESTORE_EMULATOR_HOST",
+        "FIREBASE_AUTH_EMULATOR_HOST",
+        "BROWSER_FIRESTORE_HOST",
+        "BROWSER_AUTH_URL",
+        "BROWSER_BANK_URL",
+    }
+)
+
+
+def names() -> list[str]:
+    """Every setting by its name in the environment."""
+    return [name.upper() for name in Settings.__dataclass_fields__]
+
+
+def read_settings(env: Mapping[str, str], *, needs: frozenset[str] = frozenset()) -> Settings:
+    """Reads the settings; raises InvalidSettings naming every missing and every wrong one at once."""
+    given = {name: env[name].strip() for name in names() if env.get(name, "").strip()}
+    problems = [f"{name} is missing" for name in sorted(needs - given.keys())]
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        try:
+            values[name.lower()] = _PARSERS.get(name, str)(text)
+        except ValueError as wrong:
+            problems.append(f"{name} {wrong}")
+    if values.get("app_env", "local") == "production":
+        problems += [f"{name} is refused in production" for name in sorted(LOCAL_ONLY & given.keys())]
+    if problems:
+        raise InvalidSettings(problems)
+    return Settings(**values)
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return text
+
+    return parse
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
+            raise ValueError(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def _seconds(least: float, most: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = float("nan")
+        if not least <= value <= most:
+            raise ValueError(f"must be seconds from {least:g} to {most:g}")
+        return value
+
+    return parse
+
+
+def _prefixed(*prefixes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not text.startswith(prefixes):
+            raise ValueError(f"must begin with {' or '.join(prefixes)}")
+        return text.rstrip("/") if text.startswith("http") else text
+
+    return parse
+
+
+def _host_port(text: str) -> str:
+    host, colon, port = text.rpartition(":")
+    if not (host and colon and port.isascii() and port.isdigit()) or "/" in text:
+        raise ValueError("must be host:port, without http://")
+    return text
+
+
+_DATABASE = _prefixed("postgresql://", "postgresql+psycopg2://", "postgres://")
+_HTTP = _prefixed("http://", "https://")
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    "APP_ENV": _one_of("local", "production"),
+    "API_DATABASE_URL": _DATABASE,
+    "WORKER_DATABASE_URL": _DATABASE,
+    "MIRROR_DATABASE_URL": _DATABASE,
+    "MIGRATION_DATABASE_URL": _DATABASE,
+    "ADMIN_DATABASE_URL": _DATABASE,
+    "REDIS_URL": _prefixed("redis://", "rediss://", "unix://"),
+    "PLAID_URL": _HTTP,
+    "PLAID_WEBHOOK_URL": _HTTP,
+    "PLAID_REDIRECT_URI": _HTTP,
+    "FIRESTORE_EMULATOR_HOST": _host_port,
+    "FIREBASE_AUTH_EMULATOR_HOST": _host_port,
+    "BROWSER_FIRESTORE_HOST": _host_port,
+    "BROWSER_AUTH_URL": _HTTP,
+    "BROWSER_BANK_URL": _HTTP,
+    "MIRROR_WINDOW_MONTHS": _whole(1, 240),
+    "MIRROR_CONCURRENCY": _whole(1, 256),
+    "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),
+    "SWEEP_SECONDS": _seconds(0.1, 86400),
+    "API_PORT": _whole(1, 65535),
+    "FRONTEND_DIR": Path,
+    "LOG_LEVEL": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    "LOG_FORMAT": _one_of("console", "json"),
+}
