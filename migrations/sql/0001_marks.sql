@@ -309,7 +309,7 @@ begin
 end
 $$;
 
--- Moving the window marks the transactions of the months that enter or leave it, and every head.
+-- Moving the window marks the months that enter or leave it with their transactions, and every head.
 create function marks_mirror_window() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -331,6 +331,9 @@ begin
     end if;
     with keys as (
         select t.user_id, 'users/' || t.user_id || '/transactions/' || t.entry_id as path
+        from transactions as t where t.removed_at is null and t.month >= from_month and t.month < to_month
+        union
+        select t.user_id, 'users/' || t.user_id || '/months/' || to_char(t.month, 'YYYY-MM')
         from transactions as t where t.removed_at is null and t.month >= from_month and t.month < to_month
         union
         select id, 'users/' || id from users)
