@@ -1,5 +1,370 @@
-"""placeholder until the tables below are written"""
+"""The ledger's tables as SQLAlchemy Core knows them: exactly what the migrations make, column for column.
 
-from sqlalchemy import MetaData
+Nothing is created from here; migrations/ does that, with triggers, grants and policies that no model can say. It is
+what `alembic revision --autogenerate` compares with, and one place to read every column. A test compares both
+catalogues, so a migration without its change here fails, and the reverse. Changing a table: migration first, then here.
+"""
 
-metadata = MetaData()
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Computed,
+    Date,
+    DateTime,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# Identifiers compare byte by byte: Plaid's and Firebase's are case-sensitive.
+_ID = Text(collation="C")
+_TIME = DateTime(timezone=True)
+_MONEY = Numeric(28, 10)
+
+
+def _uuid_key() -> Column[Any]:
+    return Column("id", Uuid, primary_key=True, server_default=text("gen_random_uuid()"))
+
+
+def _user() -> Column[Any]:
+    return Column("user_id", _ID, ForeignKey("users.id"), nullable=False)
+
+
+def _time(name: str) -> Column[Any]:
+    return Column(name, _TIME)
+
+
+def _stamped(name: str = "created_at") -> Column[Any]:
+    return Column(name, _TIME, nullable=False, server_default=text("now()"))
+
+
+def _counted(name: str, kind: Any = Integer, start: int = 0) -> Column[Any]:
+    return Column(name, kind, nullable=False, server_default=text(str(start)))
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("email", Text),
+    Column("display_name", Text),
+    _stamped(),
+    CheckConstraint("id <> '' and position('/' in id) = 0 and octet_length(id) <= 128", name="id"),
+)
+
+categories = Table(
+    "categories",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("user_id", _ID, ForeignKey("users.id")),
+    Column("name", Text, nullable=False),
+    _stamped(),
+    _time("removed_at"),
+    CheckConstraint("length(name) between 1 and 60", name="name"),
+)
+Index(None, categories.c.user_id, postgresql_where=text("user_id is not null"))
+
+spend_exclusions = Table(
+    "spend_exclusions",
+    metadata,
+    Column("category_id", _ID, ForeignKey("categories.id"), primary_key=True),
+)
+
+items = Table(
+    "items",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("plaid_item_id", _ID, nullable=False),
+    Column("institution_id", Text),
+    Column("institution_name", Text),
+    Column("status", Text, nullable=False, server_default=text("'ok'")),
+    Column("error_code", Text),
+    Column("error_message", Text),
+    _time("consent_expires_at"),
+    Column("cursor", _ID),
+    Column("update_status", Text, nullable=False, server_default=text("'UNKNOWN'")),
+    _stamped(),
+    _time("removed_at"),
+    UniqueConstraint("plaid_item_id"),
+    CheckConstraint("status in ('ok', 'login_required', 'pending_disconnect', 'revoked', 'error')", name="status"),
+)
+Index(None, items.c.user_id)
+
+item_tokens = Table(
+    "item_tokens",
+    metadata,
+    Column("item_id", Uuid, ForeignKey("items.id"), primary_key=True),
+    _user(),
+    Column("key_id", Text, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    _stamped(),
+)
+
+item_pulls = Table(
+    "item_pulls",
+    metadata,
+    Column("item_id", Uuid, ForeignKey("items.id"), primary_key=True),
+    _user(),
+    _counted("wanted", BigInteger, 1),
+    _counted("done", BigInteger),
+    _counted("failures"),
+    _time("retry_at"),
+    _time("last_webhook_at"),
+    _time("last_pulled_at"),
+)
+Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
+
+accounts = Table(
+    "accounts",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    Column("plaid_account_id", _ID, nullable=False),
+    Column("persistent_account_id", _ID),
+    Column("name", Text, nullable=False),
+    Column("official_name", Text),
+    Column("mask", Text),
+    Column("type", Text, nullable=False),
+    Column("subtype", Text),
+    Column("available_balance", _MONEY),
+    Column("current_balance", _MONEY),
+    Column("credit_limit", _MONEY),
+    Column("iso_currency", Text),
+    Column("unofficial_currency", Text),
+    _stamped(),
+    _time("closed_at"),
+    _time("removed_at"),
+    UniqueConstraint("plaid_account_id"),
+)
+Index(None, accounts.c.user_id)
+Index(None, accounts.c.item_id)
+
+entries = Table(
+    "entries",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("user_category_id", _ID, ForeignKey("categories.id")),
+    Column("rule_category_id", _ID, ForeignKey("categories.id")),
+    Column("note", Text),
+    _stamped(),
+    _time("edited_at"),
+    _time("removed_at"),
+    CheckConstraint("length(note) between 1 and 500", name="note"),
+)
+Index(None, entries.c.user_id)
+
+transactions = Table(
+    "transactions",
+    metadata,
+    _uuid_key(),
+    Column("plaid_transaction_id", _ID),
+    Column("entry_id", Uuid, ForeignKey("entries.id"), nullable=False),
+    _user(),
+    Column("account_id", Uuid, ForeignKey("accounts.id")),
+    Column("source", Text, nullable=False),
+    Column("amount", _MONEY, nullable=False),
+    Column("iso_currency", Text),
+    Column("unofficial_currency", Text),
+    Column("date", Date, nullable=False),
+    Column("authorized_date", Date),
+    Column("spent_on", Date, Computed("coalesce(authorized_date, date)", persisted=True), nullable=False),
+    Column(
+        "month",
+        Date,
+        Computed("date_trunc('month', coalesce(authorized_date, date)::timestamp)::date", persisted=True),
+        nullable=False,
+    ),
+    Column("pending", Boolean, nullable=False),
+    Column("pending_transaction_id", _ID),
+    Column("name", Text, nullable=False),
+    Column("merchant_name", Text),
+    Column("bank_category_id", _ID, ForeignKey("categories.id"), nullable=False),
+    Column("bank_category_primary", Text),
+    Column("bank_category_detailed", Text),
+    Column("bank_category_confidence", Text),
+    Column("payment_channel", Text),
+    Column("content_sha256", LargeBinary),
+    _stamped(),
+    _time("removed_at"),
+    Column("superseded_by", _ID),
+    UniqueConstraint("plaid_transaction_id"),
+    CheckConstraint(
+        "(source = 'bank' and plaid_transaction_id is not null and account_id is not null)"
+        " or (source = 'manual' and plaid_transaction_id is null and account_id is null)",
+        name="source",
+    ),
+    CheckConstraint("num_nonnulls(iso_currency, unofficial_currency) = 1", name="currency"),
+)
+_live = text("removed_at is null")
+Index("uq_transactions_entry_id_live", transactions.c.entry_id, unique=True, postgresql_where=_live)
+Index(None, transactions.c.entry_id)
+Index(
+    "ix_transactions_user_id_month",
+    transactions.c.user_id,
+    transactions.c.month,
+    transactions.c.spent_on,
+    postgresql_where=_live,
+)
+Index(None, transactions.c.account_id)
+Index(None, transactions.c.pending_transaction_id, postgresql_where=text("pending_transaction_id is not null"))
+
+budgets = Table(
+    "budgets",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("category_id", _ID, ForeignKey("categories.id"), nullable=False),
+    Column("iso_currency", Text, nullable=False),
+    Column("limit_amount", _MONEY, nullable=False),
+    Column("starts_month", Date, nullable=False),
+    _stamped(),
+    _time("removed_at"),
+    CheckConstraint("limit_amount > 0", name="limit_amount"),
+    CheckConstraint("extract(day from starts_month) = 1", name="starts_month"),
+)
+Index(None, budgets.c.user_id)
+Index(
+    "uq_budgets_user_id_category_id_iso_currency",
+    budgets.c.user_id,
+    budgets.c.category_id,
+    budgets.c.iso_currency,
+    unique=True,
+    postgresql_where=_live,
+)
+
+webhook_inbox = Table(
+    "webhook_inbox",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _stamped("received_at"),
+    Column("body", LargeBinary, nullable=False),
+    Column("body_sha256", LargeBinary, nullable=False),
+    Column("issued_at", _TIME, nullable=False),
+    Column("webhook_type", Text, nullable=False),
+    Column("webhook_code", Text, nullable=False),
+    Column("plaid_item_id", _ID),
+    Column("state", Text, nullable=False, server_default=text("'new'")),
+    UniqueConstraint("body_sha256", "issued_at"),
+    CheckConstraint("state in ('new', 'done', 'ignored', 'unmatched')", name="state"),
+)
+Index(
+    "ix_webhook_inbox_open",
+    webhook_inbox.c.plaid_item_id,
+    webhook_inbox.c.id,
+    postgresql_where=text("state in ('new', 'unmatched')"),
+)
+
+sync_runs = Table(
+    "sync_runs",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    Column("started_at", _TIME, nullable=False),
+    _stamped("finished_at"),
+    Column("start_cursor", _ID),
+    Column("end_cursor", _ID),
+    *(_counted(name) for name in ("pages", "restarts", "added", "modified", "removed", "unchanged", "anomalies")),
+    Column("outcome", Text, nullable=False),
+    Column("error_code", Text),
+    Column("request_ids", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+)
+Index("ix_sync_runs_item_id", sync_runs.c.item_id, sync_runs.c.id)
+
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    _user(),
+    Column("key", _ID, nullable=False),
+    Column("request_sha256", LargeBinary, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("response", JSONB, nullable=False),
+    _stamped(),
+    PrimaryKeyConstraint("user_id", "key"),
+)
+
+owners = Table(
+    "owners",
+    metadata,
+    Column("owner", _ID, primary_key=True),
+    _counted("epoch", start=1),
+    _counted("number", BigInteger),
+    Column("dirty", Boolean, nullable=False, server_default=text("false")),
+    _time("dirty_since"),
+    CheckConstraint("owner ~ '^(users|households)/[^/]+$'", name="owner"),
+)
+Index("ix_owners_dirty", owners.c.dirty_since, postgresql_where=text("dirty"))
+
+
+def _document_key() -> tuple[Any, ...]:
+    return (
+        Column("owner", _ID, nullable=False),
+        Column("path", _ID, nullable=False),
+        PrimaryKeyConstraint("owner", "path"),
+    )
+
+
+def _version() -> tuple[Column[Any], Column[Any]]:
+    return Column("epoch", Integer, nullable=False), Column("number", BigInteger, nullable=False)
+
+
+changes = Table("changes", metadata, *_document_key(), *_version(), Column("marked_at", _TIME, nullable=False))
+
+mirror_state = Table(
+    "mirror_state",
+    metadata,
+    *_document_key(),
+    Column("digest", LargeBinary),
+    *_version(),
+    Column("update_time", _TIME, nullable=False),
+    Column("deleted", Boolean, nullable=False, server_default=text("false")),
+)
+
+parked_documents = Table(
+    "parked_documents",
+    metadata,
+    *_document_key(),
+    *_version(),
+    Column("error_code", Text, nullable=False),
+    Column("error_message", Text, nullable=False),
+    _stamped("parked_at"),
+)
+
+mirror_window = Table(
+    "mirror_window",
+    metadata,
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("first_month", Date, nullable=False),
+    CheckConstraint("singleton", name="singleton"),
+    CheckConstraint("extract(day from first_month) = 1", name="first_month"),
+)
