@@ -1,0 +1,257 @@
+"""One update of one item into the ledger: rows, lineage and cursor in one transaction.
+
+The folded update is copied into temporary tables and compared there, before the owner's lock is taken; under the lock
+run only set-based statements, whatever the number of rows. The cursor moves by compare-and-set in the same
+transaction: a worker that read an older cursor is refused (CursorMoved) and changes nothing, and a crash at any point
+leaves either all of the update or none of it. Rows whose content is the one stored write nothing. Bank columns only:
+what a user or a rule set on an entry is never touched. Called by pull.py alone.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from sync.errors import PlaidContract
+from sync.pages import BankAccount, Update
+
+
+class CursorMoved(Exception):
+    """Another worker stored a newer cursor, or the item was removed, while this update was fetched."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one update changed; `unchanged` = rows that Plaid sent and the ledger held already."""
+
+    added: int
+    modified: int
+    removed: int
+    unchanged: int
+
+    @property
+    def changes(self) -> int:
+        """Rows written."""
+        return self.added + self.modified + self.removed
+
+
+@dataclass(frozen=True)
+class Target:
+    """The item that an update belongs to, and the cursor at which its fetch began."""
+
+    item_id: UUID
+    user_id: str
+    start_cursor: str | None
+    heals: bool
+
+
+NOTHING = Applied(0, 0, 0, 0)
+
+_STAGES = text("""
+    create temporary table if not exists pulled_accounts (
+        plaid_account_id text collate "C", persistent_account_id text, name text, official_name text, mask text,
+        type text, subtype text, available_balance numeric, current_balance numeric, credit_limit numeric,
+        iso_currency text, unofficial_currency text
+    ) on commit delete rows;
+    create temporary table if not exists pulled_rows (
+        plaid_transaction_id text collate "C", plaid_account_id text collate "C", amount numeric, iso_currency text,
+        unofficial_currency text, date date, authorized_date date, pending boolean,
+        pending_transaction_id text collate "C", name text, merchant_name text,
+        bank_category_primary text collate "C", bank_category_detailed text collate "C", bank_category_confidence text,
+        payment_channel text, content_sha256 bytea,
+        claims text collate "C", heir text collate "C", root text collate "C",
+        new_entry_id uuid default gen_random_uuid(), entry_id uuid, account_id uuid, bank_category_id text collate "C",
+        known boolean
+    ) on commit delete rows;
+    create temporary table if not exists pulled_removals (plaid_transaction_id text collate "C") on commit delete rows;
+""")
+_ROW_COLUMNS = (
+    "plaid_transaction_id, plaid_account_id, amount, iso_currency, unofficial_currency, date, authorized_date, "
+    "pending, pending_transaction_id, name, merchant_name, bank_category_primary, bank_category_detailed, "
+    "bank_category_confidence, payment_channel, content_sha256, claims, heir, root"
+)
+
+# What the ledger holds already needs nothing: equal content, live, or dead because another row lives on its entry.
+_DROP_UNCHANGED = text("""
+    delete from pulled_rows as s using transactions as t
+    where t.plaid_transaction_id = s.plaid_transaction_id and t.content_sha256 = s.content_sha256 and s.heir is null
+      and (t.removed_at is null or exists (
+            select from transactions as o where o.entry_id = t.entry_id and o.removed_at is null))
+""")
+_MOVE_CURSOR = text("""
+    update items set
+        cursor = :end_cursor,
+        update_status = case when array_position(:statuses, :update_status) > array_position(:statuses, update_status)
+            then :update_status else update_status end,
+        status = case when :heals and status in ('login_required', 'error') then 'ok' else status end,
+        error_code = case when :heals and status in ('login_required', 'error') then null else error_code end,
+        error_message = case when :heals and status in ('login_required', 'error') then null else error_message end
+    where id = :item_id and removed_at is null and cursor is not distinct from :start_cursor
+    returning update_status
+""")
+_STATUSES = ["UNKNOWN", "NOT_READY", "INITIAL", "HISTORICAL"]
+
+_UPSERT_ACCOUNTS = text("""
+    insert into accounts as a (user_id, item_id, plaid_account_id, persistent_account_id, name, official_name, mask,
+        type, subtype, available_balance, current_balance, credit_limit, iso_currency, unofficial_currency)
+    select :user_id, :item_id, plaid_account_id, persistent_account_id, name, official_name, mask, type,
+        subtype, available_balance, current_balance, credit_limit, iso_currency, unofficial_currency
+    from pulled_accounts
+    on conflict (plaid_account_id) do update set
+        persistent_account_id = excluded.persistent_account_id, name = excluded.name,
+        official_name = excluded.official_name, mask = excluded.mask, type = excluded.type, subtype = excluded.subtype,
+        available_balance = excluded.available_balance, current_balance = excluded.current_balance,
+        credit_limit = excluded.credit_limit, iso_currency = excluded.iso_currency,
+        unofficial_currency = excluded.unofficial_currency, closed_at = null, removed_at = null
+    where a.item_id = excluded.item_id
+      and (a.persistent_account_id, a.name, a.official_name, a.mask, a.type, a.subtype, a.available_balance,
+           a.current_balance, a.credit_limit, a.iso_currency, a.unofficial_currency, a.closed_at, a.removed_at)
+        is distinct from
+          (excluded.persistent_account_id, excluded.name, excluded.official_name, excluded.mask, excluded.type,
+           excluded.subtype, excluded.available_balance, excluded.current_balance, excluded.credit_limit,
+           excluded.iso_currency, excluded.unofficial_currency, null::timestamptz, null::timestamptz)
+""")
+_REMOVE = text("""
+    update transactions as t set removed_at = now(), superseded_by = s.plaid_transaction_id
+    from pulled_removals as r left join pulled_rows as s on s.claims = r.plaid_transaction_id
+    where t.plaid_transaction_id = r.plaid_transaction_id and t.removed_at is null and t.user_id = :user_id
+""")
+# A row's entry: its own; else that of the first row of its chain; else that of the row which the chain claims, unless
+# yet another live row holds it; else a new one, shared by the chain.
+_RESOLVE = text("""
+    update pulled_rows as s set
+        entry_id = f.entry_id, account_id = f.account_id, bank_category_id = f.bank_category_id, known = f.known
+    from (
+        select s.plaid_transaction_id,
+            coalesce(own.entry_id, of_root.entry_id, claimed.entry_id, root.new_entry_id) as entry_id,
+            a.id as account_id, coalesce(detailed.id, main.id, 'UNCATEGORIZED') as bank_category_id,
+            own.id is not null as known
+        from pulled_rows as s
+        join pulled_rows as root on root.plaid_transaction_id = s.root
+        left join transactions as own on own.plaid_transaction_id = s.plaid_transaction_id and own.user_id = :user_id
+        left join transactions as of_root on of_root.plaid_transaction_id = s.root and of_root.user_id = :user_id
+        left join transactions as claimed on claimed.plaid_transaction_id = root.claims and claimed.user_id = :user_id
+            and not exists (select from transactions as o where o.entry_id = claimed.entry_id and o.removed_at is null
+                            and o.id <> claimed.id)
+        left join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
+        left join categories as detailed on detailed.id = s.bank_category_detailed and detailed.user_id is null
+        left join categories as main on main.id = s.bank_category_primary and main.user_id is null
+    ) as f
+    where f.plaid_transaction_id = s.plaid_transaction_id
+""")
+_UNKNOWN_ACCOUNT = text("select count(*) from pulled_rows where account_id is null")
+_SUPERSEDE = text("""
+    update transactions as t
+    set removed_at = coalesce(t.removed_at, now()), superseded_by = s.plaid_transaction_id
+    from pulled_rows as s
+    where t.plaid_transaction_id = s.claims and t.entry_id = s.entry_id and t.user_id = :user_id
+      and (t.removed_at is null or t.superseded_by is distinct from s.plaid_transaction_id)
+""")
+_UPDATE = text("""
+    update transactions as t set
+        account_id = s.account_id, amount = s.amount, iso_currency = s.iso_currency,
+        unofficial_currency = s.unofficial_currency, date = s.date, authorized_date = s.authorized_date,
+        pending = s.pending, pending_transaction_id = s.pending_transaction_id, name = s.name,
+        merchant_name = s.merchant_name, bank_category_id = s.bank_category_id,
+        bank_category_primary = s.bank_category_primary, bank_category_detailed = s.bank_category_detailed,
+        bank_category_confidence = s.bank_category_confidence, payment_channel = s.payment_channel,
+        content_sha256 = s.content_sha256,
+        removed_at = case when s.heir is null and not exists (
+                select from transactions as o where o.entry_id = t.entry_id and o.id <> t.id and o.removed_at is null)
+            then null else coalesce(t.removed_at, now()) end,
+        superseded_by = case when s.heir is null and not exists (
+                select from transactions as o where o.entry_id = t.entry_id and o.id <> t.id and o.removed_at is null)
+            then null else coalesce(s.heir, t.superseded_by) end
+    from pulled_rows as s
+    where s.known and t.plaid_transaction_id = s.plaid_transaction_id
+      and (t.content_sha256 is distinct from s.content_sha256 or (t.removed_at is null) <> (s.heir is null))
+""")
+_NEW_ENTRIES = text("""
+    insert into entries (id, user_id)
+    select distinct s.entry_id, :user_id
+    from pulled_rows as s join pulled_rows as root on root.plaid_transaction_id = s.root
+    where not s.known and s.entry_id = root.new_entry_id
+""")
+_INSERT = text("""
+    insert into transactions (plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
+        unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
+        bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
+        content_sha256, removed_at, superseded_by)
+    select plaid_transaction_id, entry_id, :user_id, account_id, 'bank', amount, iso_currency,
+        unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
+        bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
+        content_sha256, case when heir is not null then now() end, heir
+    from pulled_rows where not known
+    order by date
+""")
+
+
+def stage(connection: Connection, update: Update) -> None:
+    """Copies the update beside the ledger and drops what the ledger holds already; takes no lock of the owner."""
+    connection.execute(_STAGES)
+    _copy(connection, "pulled_accounts", ", ".join(BankAccount._fields), update.accounts)
+    _copy(
+        connection, "pulled_rows", _ROW_COLUMNS, ((*row, claims, heir, root) for row, claims, heir, root in update.rows)
+    )
+    _copy(connection, "pulled_removals", "plaid_transaction_id", ((plaid_id,) for plaid_id in update.removed))
+    connection.execute(_DROP_UNCHANGED)
+
+
+def move_cursor(connection: Connection, target: Target, update: Update) -> str:
+    """Stores the end cursor and answers the item's update status; raises CursorMoved if it began elsewhere."""
+    moved = connection.execute(
+        _MOVE_CURSOR,
+        {
+            "item_id": target.item_id,
+            "start_cursor": target.start_cursor,
+            "end_cursor": update.end_cursor,
+            "update_status": update.update_status,
+            "statuses": _STATUSES,
+            "heals": target.heals,
+        },
+    ).scalar()
+    if moved is None:
+        raise CursorMoved
+    return str(moved)
+
+
+def store(connection: Connection, target: Target, update: Update) -> Applied:
+    """Brings the ledger to the staged update; the caller holds the owner's lock. Raises PlaidContract."""
+    bound = {"item_id": target.item_id, "user_id": target.user_id}
+    connection.execute(_UPSERT_ACCOUNTS, bound)
+    removed = connection.execute(_REMOVE, bound).rowcount
+    connection.execute(_RESOLVE, bound)
+    if connection.execute(_UNKNOWN_ACCOUNT).scalar():
+        raise PlaidContract("a transaction names an account that Plaid did not send")
+    connection.execute(_SUPERSEDE, bound)
+    modified = connection.execute(_UPDATE).rowcount
+    connection.execute(_NEW_ENTRIES, bound)
+    added = connection.execute(_INSERT, bound).rowcount
+    return Applied(added, modified, removed, unchanged=len(update.rows) - added - modified)
+
+
+def _copy(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+    lines = "".join("\t".join(map(_copied, row)) + "\n" for row in rows)
+    if lines:
+        cursor: Any = connection.connection.cursor()
+        cursor.copy_expert(f"copy {table} ({columns}) from stdin", io.StringIO(lines))
+        cursor.close()
+
+
+def _copied(value: Any) -> str:
+    """Writes one value in COPY's text format."""
+    if value is None:
+        return "\\N"
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    if isinstance(value, bytes):
+        return "\\\\x" + value.hex()
+    return str(value)
+
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})

@@ -1,0 +1,350 @@
+"""Plaid's pages of one update, checked and folded into what the ledger has to hold afterwards.
+
+Pure: no I/O, no clock. A page is read as it arrives (the rows keep only what the ledger stores, and a digest of the
+whole object); when the last page is in, `fold` decides for each transaction id: its final row, or gone. A page that
+breaks Plaid's contract raises PlaidContract before anything is written. Used by plaid.py (read_page) and pull.py.
+"""
+
+from __future__ import annotations
+
+import datetime
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Context, Decimal
+from typing import Any, NamedTuple
+
+from sync.errors import PlaidContract
+
+Json = Mapping[str, Any]
+
+# Rows written under an older shape are written anew when Plaid sends them again: raise it when a column is added.
+_SHAPE = b"1:"
+_WHOLE_DIGITS, _DECIMALS = 18, 10
+_EXACT = Context(prec=10_000)
+_KEYS = (
+    "transactions_update_status",
+    "accounts",
+    "added",
+    "modified",
+    "removed",
+    "next_cursor",
+    "has_more",
+    "request_id",
+)
+_STATUS = {
+    "NOT_READY": "NOT_READY",
+    "INITIAL_UPDATE_COMPLETE": "INITIAL",
+    "HISTORICAL_UPDATE_COMPLETE": "HISTORICAL",
+}
+
+
+class BankAccount(NamedTuple):
+    """An account as Plaid last told it; money exact, in the account's currency."""
+
+    plaid_account_id: str
+    persistent_account_id: str | None
+    name: str
+    official_name: str | None
+    mask: str | None
+    type: str
+    subtype: str | None
+    available_balance: Decimal | None
+    current_balance: Decimal | None
+    credit_limit: Decimal | None
+    iso_currency: str | None
+    unofficial_currency: str | None
+
+
+class BankRow(NamedTuple):
+    """A transaction as Plaid last told it: the bank's columns of the ledger, money out positive."""
+
+    plaid_transaction_id: str
+    plaid_account_id: str
+    amount: Decimal
+    iso_currency: str | None
+    unofficial_currency: str | None
+    date: datetime.date
+    authorized_date: datetime.date | None
+    pending: bool
+    pending_transaction_id: str | None
+    name: str
+    merchant_name: str | None
+    bank_category_primary: str | None
+    bank_category_detailed: str | None
+    bank_category_confidence: str | None
+    payment_channel: str | None
+    content_sha256: bytes
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer of /transactions/sync. `next_cursor` is "" while Plaid has nothing ready."""
+
+    accounts: list[BankAccount]
+    added: list[BankRow]
+    modified: list[BankRow]
+    removed: list[str]
+    next_cursor: str
+    has_more: bool
+    update_status: str
+    request_id: str
+
+
+class StagedRow(NamedTuple):
+    """A row to store, with its place in a chain of rows for one real-world transaction.
+
+    `claims` is the id whose entry it takes over, `heir` the staged row that takes over its own, `root` the first staged
+    row of its chain (itself when it stands alone).
+    """
+
+    row: BankRow
+    claims: str | None
+    heir: str | None
+    root: str
+
+
+@dataclass(frozen=True)
+class Update:
+    """All pages of one update, folded: the state to reach, whatever the ledger holds now."""
+
+    accounts: list[BankAccount]
+    rows: list[StagedRow]
+    removed: list[str]
+    end_cursor: str | None
+    update_status: str
+    pages: int
+    anomalies: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to store but the cursor."""
+        return not (self.accounts or self.rows or self.removed)
+
+
+def parse_json(text: bytes) -> Any:
+    """Parses JSON with exact decimals; raises ValueError for anything else, PlaidContract for NaN and infinities."""
+    return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+
+
+def read_page(body: Any) -> Page:
+    """Checks all eight keys and every field the ledger uses; raises PlaidContract naming the first that is wrong."""
+    if not isinstance(body, dict):
+        raise PlaidContract("the page is not an object")
+    missing = [key for key in _KEYS if key not in body]
+    if missing:
+        raise PlaidContract(f"the page lacks {', '.join(missing)}")
+    if not isinstance(body["has_more"], bool):
+        raise PlaidContract("has_more is not true or false")
+    return Page(
+        accounts=[read_account(account) for account in _objects(body, "accounts")],
+        added=[read_row(row) for row in _objects(body, "added")],
+        modified=[read_row(row) for row in _objects(body, "modified")],
+        removed=[_id(row, "transaction_id") for row in _objects(body, "removed")],
+        next_cursor=_word(body, "next_cursor"),
+        has_more=body["has_more"],
+        update_status=_STATUS.get(_word(body, "transactions_update_status"), "UNKNOWN"),
+        request_id=_word(body, "request_id"),
+    )
+
+
+def read_account(account: Json) -> BankAccount:
+    """Checks one AccountBase; raises PlaidContract."""
+    balances = account.get("balances")
+    if not isinstance(balances, dict):
+        raise PlaidContract("an account has no balances")
+    return BankAccount(
+        plaid_account_id=_id(account, "account_id"),
+        persistent_account_id=_text_or_none(account, "persistent_account_id", required=False),
+        name=_text(account, "name"),
+        official_name=_text_or_none(account, "official_name"),
+        mask=_text_or_none(account, "mask"),
+        type=_text(account, "type"),
+        subtype=_text_or_none(account, "subtype"),
+        available_balance=_money_or_none(balances, "available"),
+        current_balance=_money_or_none(balances, "current"),
+        credit_limit=_money_or_none(balances, "limit"),
+        iso_currency=_text_or_none(balances, "iso_currency_code"),
+        unofficial_currency=_text_or_none(balances, "unofficial_currency_code"),
+    )
+
+
+def read_row(transaction: Json) -> BankRow:
+    """Checks one transaction; raises PlaidContract."""
+    iso = _text_or_none(transaction, "iso_currency_code")
+    unofficial = _text_or_none(transaction, "unofficial_currency_code")
+    if (iso is None) == (unofficial is None):
+        raise PlaidContract("a transaction has not exactly one currency")
+    category = transaction.get("personal_finance_category") or {}
+    if not isinstance(category, dict):
+        raise PlaidContract("personal_finance_category is not an object")
+    return BankRow(
+        plaid_transaction_id=_id(transaction, "transaction_id"),
+        plaid_account_id=_id(transaction, "account_id"),
+        amount=_money(transaction, "amount"),
+        iso_currency=iso,
+        unofficial_currency=unofficial,
+        date=_date(transaction, "date"),
+        authorized_date=None
+        if _field(transaction, "authorized_date") is None
+        else _date(transaction, "authorized_date"),
+        pending=_flag(transaction, "pending"),
+        pending_transaction_id=_text_or_none(transaction, "pending_transaction_id"),
+        name=_text(transaction, "name"),
+        merchant_name=_text_or_none(transaction, "merchant_name", required=False),
+        bank_category_primary=_text_or_none(category, "primary", required=False),
+        bank_category_detailed=_text_or_none(category, "detailed", required=False),
+        bank_category_confidence=_text_or_none(category, "confidence_level", required=False),
+        payment_channel=_text_or_none(transaction, "payment_channel", required=False),
+        content_sha256=content_digest(transaction),
+    )
+
+
+def content_digest(transaction: Json) -> bytes:
+    """SHA-256 of Plaid's whole object in canonical form: equal digests mean there is nothing to write."""
+    text = json.dumps(transaction, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(_SHAPE + text.encode()).digest()
+
+
+def fold(pages: list[Page]) -> Update:
+    """Folds the pages in order: later pages override earlier ones, inside one page a removal wins (an anomaly)."""
+    accounts: dict[str, BankAccount] = {}
+    final: dict[str, BankRow | None] = {}
+    anomalies = 0
+    for page in pages:
+        accounts.update((account.plaid_account_id, account) for account in page.accounts)
+        told = {row.plaid_transaction_id: row for row in (*page.added, *page.modified)}
+        anomalies += sum(gone in told for gone in page.removed)
+        for part in (told, dict.fromkeys(page.removed)):
+            for plaid_id, row in part.items():
+                final.pop(plaid_id, None)
+                final[plaid_id] = row
+    last = pages[-1]
+    return Update(
+        accounts=list(accounts.values()),
+        rows=_chain([row for row in final.values() if row is not None]),
+        removed=[plaid_id for plaid_id, row in final.items() if row is None],
+        end_cursor=last.next_cursor or None,
+        update_status=last.update_status,
+        pages=len(pages),
+        anomalies=anomalies,
+    )
+
+
+def _chain(rows: list[BankRow]) -> list[StagedRow]:
+    """Ties each row to the one it posts. Of two rows claiming one id the first keeps the claim."""
+    staged = {row.plaid_transaction_id for row in rows}
+    claims: dict[str, str] = {}
+    heirs: dict[str, str] = {}
+    for row in rows:
+        own, pending = row.plaid_transaction_id, row.pending_transaction_id
+        if pending is None or pending in heirs or own in (pending, *_ancestors(pending, claims)):
+            continue
+        claims[own], heirs[pending] = pending, own
+    return [StagedRow(row, claims.get(own), heirs.get(own), _root(own, claims, staged)) for own, row in _by_id(rows)]
+
+
+def _by_id(rows: list[BankRow]) -> Iterator[tuple[str, BankRow]]:
+    return ((row.plaid_transaction_id, row) for row in rows)
+
+
+def _ancestors(start: str, claims: Mapping[str, str]) -> Iterator[str]:
+    while start in claims:
+        start = claims[start]
+        yield start
+
+
+def _root(start: str, claims: Mapping[str, str], staged: set[str]) -> str:
+    root = start
+    for ancestor in _ancestors(start, claims):
+        if ancestor in staged:
+            root = ancestor
+    return root
+
+
+# --- one field each; every refusal names the field, never its value (it is personal data) ---
+
+
+def _field(source: Json, key: str) -> Any:
+    if key not in source:
+        raise PlaidContract(f"{key} is missing")
+    return source[key]
+
+
+def _objects(source: Json, key: str) -> list[Json]:
+    value = _field(source, key)
+    if not isinstance(value, list) or not all(isinstance(element, dict) for element in value):
+        raise PlaidContract(f"{key} is not a list of objects")
+    return value
+
+
+def _word(source: Json, key: str) -> str:
+    value = _field(source, key)
+    if not isinstance(value, str):
+        raise PlaidContract(f"{key} is not text")
+    return value
+
+
+def _id(source: Json, key: str) -> str:
+    value = _word(source, key)
+    if not value or not value.isascii() or not value.isprintable():
+        raise PlaidContract(f"{key} is not an id")
+    return value
+
+
+def _text(source: Json, key: str) -> str:
+    return storable(_word(source, key))
+
+
+def _text_or_none(source: Json, key: str, *, required: bool = True) -> str | None:
+    if (_field(source, key) if required else source.get(key)) is None:
+        return None
+    return _text(source, key)
+
+
+def storable(text: str) -> str:
+    """Answers the text without what Postgres cannot hold: NUL, and halves of surrogate pairs."""
+    if text.isascii():
+        return text.replace("\0", "") if "\0" in text else text
+    return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _money(source: Json, key: str) -> Decimal:
+    value = _field(source, key)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise PlaidContract(f"{key} is not a number")
+    amount = Decimal(value)
+    if not amount.is_finite() or amount.adjusted() >= _WHOLE_DIGITS or _decimals(amount) > _DECIMALS:
+        raise PlaidContract(f"{key} does not fit numeric(28,10)")
+    return amount
+
+
+def _decimals(amount: Decimal) -> int:
+    digits = -int(amount.as_tuple().exponent)
+    return digits if digits <= _DECIMALS else -int(amount.normalize(_EXACT).as_tuple().exponent)
+
+
+def _money_or_none(source: Json, key: str) -> Decimal | None:
+    return None if _field(source, key) is None else _money(source, key)
+
+
+def _date(source: Json, key: str) -> datetime.date:
+    value = _word(source, key)
+    try:
+        if len(value) == 10 and value[4] == value[7] == "-":
+            return datetime.date.fromisoformat(value)
+    except ValueError:
+        pass
+    raise PlaidContract(f"{key} is not a date")
+
+
+def _flag(source: Json, key: str) -> bool:
+    value = _field(source, key)
+    if not isinstance(value, bool):
+        raise PlaidContract(f"{key} is not true or false")
+    return value
+
+
+def _no_number(constant: str) -> Any:
+    raise PlaidContract(f"{constant} is not a number")

@@ -1,0 +1,177 @@
+"""The one door to Plaid: the real plaid-python client, raw replies, exact decimals, errors translated.
+
+The typed client needs about 2 ms per transaction and turns money into floats; here it only sends (it checks and signs
+the request) and hands back the raw body. Nothing is retried here and nothing is stored: a failure is raised as one of
+the kinds of errors.py, and whoever called decides. Access tokens go in and out as arguments; no error, log line or
+repr of this module carries one. Building it imports the client (0.3 to 1 s), so a process builds it once, after fork.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync.errors import PlaidContract, PlaidError, PlaidItemGone, PlaidRateLimited, PlaidRefused, PlaidTransient
+from sync.pages import Page, parse_json, read_account, read_page, storable
+from sync.plaid_codes import kind_of
+from sync.webhook_keys import WebhookKeys
+
+PAGE_SIZE = 500
+DAYS_REQUESTED = 730
+_TIMEOUT = (3.05, 60.0)
+_COUNTRIES = ["US"]
+
+_UNKNOWN_KEY = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
+
+
+class Plaid:
+    """Plaid's API for one client id. Threads may share it; each call is one HTTP request with a time limit."""
+
+    def __init__(
+        self, *, url: str, client_id: str, secret: str, webhook_url: str | None = None, redirect_uri: str | None = None
+    ) -> None:
+        import plaid
+        from plaid.api import plaid_api
+
+        self._webhook_url = webhook_url
+        self._redirect_uri = redirect_uri
+        configuration = plaid.Configuration(
+            host=url.rstrip("/"), api_key={"clientId": client_id, "secret": secret, "plaidVersion": "2020-09-14"}
+        )
+        client = plaid.ApiClient(configuration)
+        client.set_default_header("Accept-Encoding", "gzip")
+        self._api = plaid_api.PlaidApi(client)
+        self._refusal = plaid.ApiException
+        self.webhook_keys = WebhookKeys(self.webhook_key)
+
+    def transactions_sync(self, token: str, cursor: str | None, count: int = PAGE_SIZE) -> Page:
+        """Answers one page after `cursor` (None: from the beginning)."""
+        request: dict[str, Any] = {
+            "access_token": token,
+            "count": count,
+            "options": {"personal_finance_category_version": "v2"},
+        }
+        if cursor is not None:
+            request["cursor"] = cursor
+        return read_page(self._call("transactions_sync", request))
+
+    def link_token_create(self, user_id: str, *, access_token: str | None = None) -> dict[str, Any]:
+        """Answers link_token and expiration (RFC 3339) for Link; with `access_token` for update mode of that item."""
+        request: dict[str, Any] = {
+            "client_name": "Livespend",
+            "language": "en",
+            "country_codes": _COUNTRIES,
+            "user": {"client_user_id": user_id},
+        }
+        if access_token is None:
+            request |= {"products": ["transactions"], "transactions": {"days_requested": DAYS_REQUESTED}}
+            if self._webhook_url:
+                request["webhook"] = self._webhook_url
+        else:
+            request["access_token"] = access_token
+        if self._redirect_uri:
+            request["redirect_uri"] = self._redirect_uri
+        answer = self._call("link_token_create", request)
+        return {"link_token": _text(answer, "link_token"), "expiration": _text(answer, "expiration")}
+
+    def exchange(self, public_token: str) -> tuple[str, str]:
+        """Answers (access token, Plaid's item id); a public token can be exchanged once."""
+        answer = self._call("item_public_token_exchange", {"public_token": public_token})
+        return _text(answer, "access_token"), _text(answer, "item_id")
+
+    def item_get(self, token: str) -> dict[str, Any]:
+        """Answers the item as Plaid sees it now, in Plaid's shape."""
+        item = _object(self._call("item_get", {"access_token": token}), "item")
+        _text(item, "item_id")
+        return item
+
+    def accounts_get(self, token: str) -> list[dict[str, Any]]:
+        """Answers all open accounts of the item with cached balances, in Plaid's shape, checked, money as Decimal."""
+        accounts = self._call("accounts_get", {"access_token": token}).get("accounts")
+        if not isinstance(accounts, list):
+            raise PlaidContract("accounts is not a list")
+        for account in accounts:
+            read_account(account)
+        return accounts
+
+    def institution(self, institution_id: str) -> dict[str, Any]:
+        """Answers the institution in Plaid's shape; it has a name."""
+        request = {"institution_id": institution_id, "country_codes": _COUNTRIES}
+        institution = _object(self._call("institutions_get_by_id", request), "institution")
+        _text(institution, "name")
+        return institution
+
+    def item_remove(self, token: str) -> None:
+        """Ends the item at Plaid. Twice is safe: an item that is gone already counts as removed."""
+        try:
+            self._call("item_remove", {"access_token": token})
+        except PlaidItemGone:
+            return
+
+    def webhook_key(self, key_id: str) -> dict[str, Any] | None:
+        """Answers the public key with that id as a JWK, None when Plaid knows none."""
+        try:
+            return _object(self._call("webhook_verification_key_get", {"key_id": key_id}), "key")
+        except PlaidRefused as refused:
+            if refused.plaid_code == _UNKNOWN_KEY:
+                return None
+            raise
+
+    def _call(self, endpoint: str, request: dict[str, Any]) -> dict[str, Any]:
+        raw = self._send(endpoint, request)
+        try:
+            body = parse_json(raw)
+        except ValueError:
+            raise PlaidTransient(f"{endpoint}: the answer is not JSON") from None
+        if not isinstance(body, dict):
+            raise PlaidContract(f"{endpoint}: the answer is not an object")
+        return body
+
+    def _send(self, endpoint: str, request: dict[str, Any]) -> bytes:
+        from urllib3.exceptions import HTTPError
+
+        try:
+            reply = getattr(self._api, endpoint)(request, _preload_content=False, _request_timeout=_TIMEOUT)
+            return bytes(reply.data)
+        except self._refusal as refusal:
+            raise translated(endpoint, refusal.status, refusal.body) from None
+        except (HTTPError, AttributeError) as broken:  # a failed TLS handshake makes the client itself stumble
+            raise PlaidTransient(f"{endpoint}: {type(broken).__name__}") from None
+        except (TypeError, ValueError):
+            raise PlaidRefused(f"{endpoint}: the client refused the request") from None
+
+
+def translated(endpoint: str, status: int | None, body: str | bytes | None) -> PlaidError:
+    """Answers the error that a non-2xx reply is: by its error_code first, then its type, then its HTTP status."""
+    try:
+        told = parse_json((body or "").encode() if not isinstance(body, bytes) else body)
+    except (ValueError, PlaidContract):
+        told = None
+    if not isinstance(told, dict) or not isinstance(told.get("error_code"), str):
+        kind = PlaidRateLimited if status == 429 else PlaidTransient
+        return kind(f"{endpoint}: HTTP {status} without Plaid's error body")
+    code = told["error_code"]
+    return kind_of(code, told.get("error_type"), status)(
+        f"{endpoint}: {code}",
+        plaid_code=code,
+        request_id=_text_or_none(told, "request_id"),
+        display_message=_text_or_none(told, "display_message"),
+    )
+
+
+def _text(source: dict[str, Any], key: str) -> str:
+    value = source.get(key)
+    if not isinstance(value, str) or not value:
+        raise PlaidContract(f"{key} is not text")
+    return value
+
+
+def _text_or_none(source: dict[str, Any], key: str) -> str | None:
+    value = source.get(key)
+    return storable(value) if isinstance(value, str) else None
+
+
+def _object(source: dict[str, Any], key: str) -> dict[str, Any]:
+    value = source.get(key)
+    if not isinstance(value, dict):
+        raise PlaidContract(f"{key} is not an object")
+    return value

@@ -1,0 +1,298 @@
+"""The pull: Plaid -> ledger, one item at a time.
+
+`wanted` of an item grows with every webhook, `done` follows when a pull that began after it has committed. A pull
+fetches all pages of an update, then stores rows, cursor, `done` and the record of the run in one transaction. A
+session lock keeps two workers from fetching one item at once; it is efficiency only, the cursor's compare-and-set is
+what keeps them right. A crash anywhere leaves the old cursor and `wanted` ahead of `done`: the redelivered task, or
+the sweep, pulls again. Called by the worker's tasks, with nothing but the item's id.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from sync import log
+from sync.apply import NOTHING, Applied, CursorMoved, Target, move_cursor, stage, store
+from sync.db import lock_owners, retrying, sqlstate, transaction
+from sync.deps import Deps
+from sync.errors import (
+    PlaidContract,
+    PlaidError,
+    PlaidItemGone,
+    PlaidMutation,
+    PlaidRateLimited,
+    PlaidRefused,
+    PlaidTransient,
+    VaultFailed,
+)
+from sync.fetch import Run, fetch
+from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_condition
+from sync.pages import Update
+from sync.plaid_codes import FLOORS
+from sync.steps import step
+from sync.vault import Sealed
+
+_log = log.get(__name__)
+
+_ROUNDS = 20
+_APPLY_SECONDS = 600.0
+_LOCK_SECONDS = 60.0
+_FIRST_RETRY, _LAST_RETRY = 5.0, 3600.0
+_FIRST_POLL, _LAST_POLL = timedelta(seconds=2), timedelta(hours=6)
+
+_ITEM = text("""
+    select i.id, i.user_id, i.cursor, i.status, i.error_code, i.error_message, i.consent_expires_at, i.created_at,
+        i.removed_at, p.wanted, p.failures, t.key_id, t.nonce, t.ciphertext,
+        (p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
+            or (p.wanted = p.done and p.retry_at is not null and p.retry_at <= :now) as owed
+    from items as i
+    join item_pulls as p on p.item_id = i.id
+    left join item_tokens as t on t.item_id = i.id
+    where i.id = :item_id
+""")
+_TRY_LOCK = text("select pg_try_advisory_lock(hashtextextended('livespend item ' || :item_id, 0))")
+_UNLOCK = text("select pg_advisory_unlock(hashtextextended('livespend item ' || :item_id, 0))")
+_SETTLE = text("""
+    update item_pulls set done = greatest(done, :wanted), failures = 0, retry_at = :retry_at, last_pulled_at = :now
+    where item_id = :item_id
+""")
+_POSTPONE = text("update item_pulls set failures = failures + 1, retry_at = :retry_at where item_id = :item_id")
+_RECORD = text("""
+    insert into sync_runs (item_id, started_at, start_cursor, end_cursor, pages, restarts, added, modified, removed,
+        unchanged, anomalies, outcome, error_code, request_ids)
+    values (:item_id, :started_at, :start_cursor, :end_cursor, :pages, :restarts, :added, :modified, :removed,
+        :unchanged, :anomalies, :outcome, :error_code, cast(:request_ids as text[]))
+""")
+
+
+@dataclass(frozen=True)
+class PullResult:
+    """How pulling one item ended, all rounds together.
+
+    `outcome` is that of the last round: applied, nothing, deferred, failed; idle when nothing was owed, busy when
+    another worker holds the item. `retry_at` is when it is owed again without anybody asking.
+    """
+
+    outcome: str = "idle"
+    rounds: int = 0
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    retry_at: datetime | None = None
+
+    def after(self, outcome: str, applied: Applied, retry_at: datetime | None) -> PullResult:
+        """The result with one more round in it."""
+        return PullResult(
+            outcome=outcome,
+            rounds=self.rounds + 1,
+            added=self.added + applied.added,
+            modified=self.modified + applied.modified,
+            removed=self.removed + applied.removed,
+            unchanged=self.unchanged + applied.unchanged,
+            retry_at=retry_at,
+        )
+
+
+def pull_item(deps: Deps, item_id: UUID) -> PullResult:
+    """Pulls until nothing is owed; failures are recorded with their retry, not raised. Twice at once is safe."""
+    result = PullResult()
+    while result.rounds < _ROUNDS:
+        with _alone(deps.engine, item_id) as alone:
+            if not alone:
+                return replace(result, outcome="busy")
+            while (owed := _owed(deps, item_id)) and result.rounds < _ROUNDS:
+                result = _round(deps, *owed, result)
+        # A webhook that came after the last look found the item held: look once more now that it is free.
+        row = _read(deps, item_id)
+        if row is None or not row.owed:
+            break
+    return result
+
+
+def _read(deps: Deps, item_id: UUID) -> Row[Any] | None:
+    with transaction(deps.engine) as connection:
+        return connection.execute(_ITEM, {"item_id": item_id, "now": deps.now()}).first()
+
+
+def _owed(deps: Deps, item_id: UUID) -> tuple[Row[Any], Verdict, int] | None:
+    """Applies the inbox, then answers the item if a pull is owed, with the generation of `wanted` it will satisfy."""
+    first = _read(deps, item_id)
+    if first is None:
+        return None
+    verdict = apply_inbox(deps, item_id, first.user_id)
+    row = _read(deps, item_id)
+    return (row, verdict, first.wanted) if row is not None and row.owed else None
+
+
+def _round(deps: Deps, item: Row[Any], verdict: Verdict, wanted: int, result: PullResult) -> PullResult:
+    if item.removed_at is not None or item.status == "revoked" or (verdict.broke and not verdict.asked):
+        with transaction(deps.engine) as connection:
+            _settle(connection, deps, item, wanted, None)
+        return result.after("nothing", NOTHING, None)
+    run = Run(deps.now(), item.cursor)
+    try:
+        update = _fetch(deps, item, run)
+        step("pull:fetched")
+        applied, retry_at = _apply(deps, item, wanted, update, run, heals=not verdict.broke)
+        step("pull:committed")
+    except CursorMoved:
+        _overtaken(deps, item, run)
+        return result.after("deferred", NOTHING, None)
+    except (PlaidError, VaultFailed, IntegrityError, DataError) as error:
+        return result.after(*_failed(deps, item, wanted, run, error))
+    outcome = "applied" if applied.changes else "nothing"
+    _log.info("pulled", item_id=str(item.id), outcome=outcome, pages=update.pages, **applied.__dict__)
+    return result.after(outcome, applied, retry_at)
+
+
+def _fetch(deps: Deps, item: Row[Any], run: Run) -> Update:
+    assert deps.plaid is not None
+    token = _token(deps, item)
+    try:
+        return fetch(deps.plaid, token, run)
+    except PlaidItemGone:
+        renewed = _token(deps, _read(deps, item.id))
+        if renewed == token:
+            raise
+        return fetch(deps.plaid, renewed, run)  # the token was rotated while we held the old one
+
+
+def _token(deps: Deps, item: Row[Any] | None) -> str:
+    assert deps.vault is not None
+    if item is None or item.key_id is None:
+        raise VaultFailed("the item has no token")
+    return deps.vault.decrypt(item.id, Sealed(item.key_id, bytes(item.nonce), bytes(item.ciphertext)))
+
+
+@retrying
+def _apply(
+    deps: Deps, item: Row[Any], wanted: int, update: Update, run: Run, *, heals: bool
+) -> tuple[Applied, datetime | None]:
+    target = Target(item.id, item.user_id, run.start_cursor, heals)
+    with transaction(deps.engine, statement_seconds=_APPLY_SECONDS, lock_seconds=_LOCK_SECONDS) as connection:
+        if not update.empty:
+            stage(connection, update)
+        lock_owners(connection, [f"users/{item.user_id}"])
+        update_status = move_cursor(connection, target, update)
+        applied = NOTHING if update.empty else store(connection, target, update)
+        _record(connection, item, run, "applied" if applied.changes else "nothing", applied=applied, update=update)
+        # Last, because webhooks touch this row too.
+        retry_at = _next_poll(deps.now(), item.created_at, update_status)
+        _settle(connection, deps, item, wanted, retry_at)
+        step("pull:applied")
+    return applied, retry_at
+
+
+def _next_poll(now: datetime, created_at: datetime, update_status: str) -> datetime | None:
+    """While the bank's history is not complete, look again without a webhook, ever more rarely as the item ages."""
+    if update_status not in ("NOT_READY", "INITIAL"):
+        return None
+    return now + min(max(now - created_at, _FIRST_POLL), _LAST_POLL)
+
+
+def _overtaken(deps: Deps, item: Row[Any], run: Run) -> None:
+    with transaction(deps.engine) as connection:
+        _record(connection, item, run, "deferred", error_code="cursor-moved")
+    _log.info("pull_overtaken", item_id=str(item.id))
+
+
+def _failed(
+    deps: Deps, item: Row[Any], wanted: int, run: Run, error: Exception
+) -> tuple[str, Applied, datetime | None]:
+    """Records the failure, what the user is told of it, and when to try again (never, if only the user can mend it)."""
+    was = Condition(item.status, item.error_code, item.error_message, item.consent_expires_at)
+    code = getattr(error, "plaid_code", None) or getattr(error, "code", None) or "ledger-refused"
+    told = condition_of_error({"error_code": code, "display_message": getattr(error, "display_message", None)}, was)
+    final = told is not was
+    retry_at = None if final else deps.now() + timedelta(seconds=_delay(error, item.failures))
+    outcome = "deferred" if isinstance(error, PlaidMutation) else "failed"
+    with transaction(deps.engine) as connection:
+        if final:
+            lock_owners(connection, [f"users/{item.user_id}"])
+            set_condition(connection, item.id, told)
+        _record(connection, item, run, outcome, error_code=code)
+        if final:
+            _settle(connection, deps, item, wanted, None)
+        else:
+            connection.execute(_POSTPONE, {"item_id": item.id, "retry_at": retry_at})
+    expected = isinstance(error, PlaidTransient) or final
+    _log.log(
+        30 if expected else 40, "pull_failed", item_id=str(item.id), code=code, reason=_reason(error), retry_at=retry_at
+    )
+    return outcome, NOTHING, retry_at
+
+
+def _reason(error: Exception) -> str:
+    # A database error quotes the row, which is personal data: its SQLSTATE is enough.
+    return f"SQLSTATE {sqlstate(error)}" if isinstance(error, IntegrityError | DataError) else str(error)
+
+
+def _delay(error: Exception, failures: int) -> float:
+    backoff = min(_FIRST_RETRY * 2.0**failures, _LAST_RETRY) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
+    return max(backoff, _floor(error) * random.uniform(1.0, 1.25))  # noqa: S311 - jitter
+
+
+def _floor(error: Exception) -> float:
+    match error:
+        case PlaidRateLimited():
+            return 60.0
+        case PlaidTransient():
+            return FLOORS.get(error.plaid_code or "", 0.0)
+        case PlaidRefused():
+            return 3600.0  # our request or our settings are wrong: a person has to mend it
+        case PlaidContract() | VaultFailed():
+            return 900.0
+        case _:
+            return 900.0
+
+
+def _settle(connection: Connection, deps: Deps, item: Row[Any], wanted: int, retry_at: datetime | None) -> None:
+    connection.execute(_SETTLE, {"item_id": item.id, "wanted": wanted, "retry_at": retry_at, "now": deps.now()})
+
+
+def _record(
+    connection: Connection,
+    item: Row[Any],
+    run: Run,
+    outcome: str,
+    *,
+    applied: Applied = NOTHING,
+    update: Update | None = None,
+    error_code: str | None = None,
+) -> None:
+    connection.execute(
+        _RECORD,
+        {
+            **run.__dict__,
+            **applied.__dict__,
+            "item_id": item.id,
+            "end_cursor": update.end_cursor if update else None,
+            "anomalies": update.anomalies if update else 0,
+            "outcome": outcome,
+            "error_code": error_code,
+        },
+    )
+
+
+@contextmanager
+def _alone(engine: Engine, item_id: UUID) -> Iterator[bool]:
+    """Holds the item's session lock on a connection of its own, and answers whether we got it."""
+    bound = {"item_id": str(item_id)}
+    with engine.connect() as plain:
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
+        alone = bool(connection.execute(_TRY_LOCK, bound).scalar())
+        try:
+            yield alone
+        finally:
+            if alone:
+                connection.execute(_UNLOCK, bound)

@@ -1,0 +1,25 @@
+"""Named steps at which a disaster test may kill this process.
+
+`step(name)` does nothing, unless APP_ENV is local and LIVESPEND_CRASH_AT names that step: then the process is killed
+as if by the kernel, with no chance to clean up. It is the one place besides settings.py that looks at the
+environment, so that neither a setting nor a dependency of the product knows of it.
+Steps: pull:fetched, pull:applied (before the commit), pull:committed, mirror:claimed, mirror:built, mirror:committed,
+mirror:acknowledged.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import cache
+
+
+def step(name: str) -> None:
+    """Marks that a step was reached; kills the process if a local test asked for it."""
+    if _deadly_step() == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@cache
+def _deadly_step() -> str | None:
+    return os.environ.get("LIVESPEND_CRASH_AT") if os.environ.get("APP_ENV") == "local" else None

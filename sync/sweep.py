@@ -1,0 +1,115 @@
+"""The sweep: finds every item that is owed work, whether or not its doorbell was heard.
+
+Doorbells live in a broker that may be wiped; what is owed lives in the ledger. Each sweep re-matches webhooks that
+came before their item did, wants a pull of healthy items that nobody asked about for half a day, and rings for all
+that is owed. It pulls nothing itself, so running it twice or in two places costs only a second ring. Removal of items
+at Plaid rides along: an item taken away here is asked for again until Plaid has let it go and its token is deleted.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import text
+
+from sync import log
+from sync.db import transaction
+from sync.deps import Deps
+from sync.errors import PlaidError, VaultFailed
+from sync.vault import Sealed
+
+_log = log.get(__name__)
+
+_STALE_AFTER = timedelta(hours=12)
+_AT_ONCE = 500
+
+_REMATCH = text("""
+    with matched as (
+        update webhook_inbox as w set state = 'new'
+        from items as i
+        where w.state = 'unmatched' and i.plaid_item_id = w.plaid_item_id
+        returning i.id
+    )
+    update item_pulls set wanted = wanted + 1 where item_id in (select id from matched)
+""")
+_WANT_STALE = text("""
+    update item_pulls as p set wanted = p.wanted + 1
+    from items as i
+    where i.id = p.item_id and i.removed_at is null and i.status not in ('login_required', 'revoked')
+      and p.wanted = p.done and coalesce(p.last_pulled_at, i.created_at) < :stale_before
+""")
+_OWED = text("""
+    select p.item_id
+    from item_pulls as p join items as i on i.id = p.item_id
+    where i.removed_at is null
+      and ((p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
+           or (p.wanted = p.done and p.retry_at <= :now))
+    order by p.retry_at nulls first, p.last_pulled_at nulls first
+    limit :at_once
+""")
+_TO_REMOVE = text("""
+    select i.id
+    from items as i join item_tokens as t on t.item_id = i.id join item_pulls as p on p.item_id = i.id
+    where i.removed_at is not null and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now)
+    order by i.removed_at
+    limit :at_once
+""")
+_TOKEN = text("""
+    select t.key_id, t.nonce, t.ciphertext
+    from items as i join item_tokens as t on t.item_id = i.id
+    where i.id = :item_id and i.removed_at is not null
+""")
+_FORGET_TOKEN = text("delete from item_tokens where item_id = :item_id")
+_SETTLE = text("update item_pulls set done = wanted, failures = 0, retry_at = null where item_id = :item_id")
+_POSTPONE = text("""
+    update item_pulls set failures = failures + 1,
+        retry_at = cast(:now as timestamptz)
+            + least(5 * power(2, least(failures, 10)), 3600) * (0.5 + random()) * interval '1 second'
+    where item_id = :item_id
+""")
+
+
+def sweep(deps: Deps) -> list[UUID]:
+    """Rings for every item that is owed a pull or a removal; answers those owed a pull."""
+    now = deps.now()
+    with transaction(deps.engine) as connection:
+        connection.execute(_REMATCH)
+        connection.execute(_WANT_STALE, {"stale_before": now - _STALE_AFTER})
+        owed = list(connection.execute(_OWED, {"now": now, "at_once": _AT_ONCE}).scalars())
+        to_remove = list(connection.execute(_TO_REMOVE, {"now": now, "at_once": _AT_ONCE}).scalars())
+    for item_id in owed:
+        deps.ring("pull_item", {"item_id": str(item_id)})
+    for item_id in to_remove:
+        deps.ring("remove_item", {"item_id": str(item_id)})
+    if owed or to_remove:
+        _log.info("swept", pulls=len(owed), removals=len(to_remove))
+    return owed
+
+
+def remove_item(deps: Deps, item_id: UUID) -> bool:
+    """Ends a removed item at Plaid, then deletes its token; answers whether there is nothing left to do.
+
+    A failure is recorded with its retry, which the sweep rings. Twice is safe: an item that is gone counts as ended,
+    and one that is not removed here is left alone.
+    """
+    assert deps.plaid is not None
+    assert deps.vault is not None
+    with transaction(deps.engine) as connection:
+        sealed = connection.execute(_TOKEN, {"item_id": item_id}).first()
+    if sealed is None:
+        return True
+    try:
+        deps.plaid.item_remove(
+            deps.vault.decrypt(item_id, Sealed(sealed.key_id, bytes(sealed.nonce), bytes(sealed.ciphertext)))
+        )
+    except (PlaidError, VaultFailed) as error:
+        with transaction(deps.engine) as connection:
+            connection.execute(_POSTPONE, {"item_id": item_id, "now": deps.now()})
+        _log.warning("item_removal_postponed", item_id=str(item_id), reason=str(error))
+        return False
+    with transaction(deps.engine) as connection:
+        connection.execute(_FORGET_TOKEN, {"item_id": item_id})
+        connection.execute(_SETTLE, {"item_id": item_id})
+    _log.info("item_removed", item_id=str(item_id))
+    return True

@@ -1,0 +1,53 @@
+"""The tasks, by name: each hands an item's id, or nothing, to one function of `sync`.
+
+A task that fails is not retried by Celery: what is owed stands in the ledger with the time of its retry, and the sweep
+rings for it. The one thing added here is impatience: a retry that is due within a minute is rung by this task itself.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from sync import log, window
+from sync import pull as pulls
+from sync import sweep as sweeps
+from workers.app import app, deps
+
+_SOON_SECONDS = 60.0
+
+
+def pull_item(item_id: str) -> None:
+    """Pulls one item until nothing is owed."""
+    result = pulls.pull_item(deps(), UUID(item_id))
+    if result.retry_at is not None:
+        wait = (result.retry_at - deps().now()).total_seconds()
+        if wait <= _SOON_SECONDS:
+            _ring_later(item_id, max(wait, 0.0))
+
+
+def remove_item(item_id: str) -> None:
+    """Ends an item at Plaid and deletes its token."""
+    sweeps.remove_item(deps(), UUID(item_id))
+
+
+def sweep() -> None:
+    """Rings for everything that is owed."""
+    sweeps.sweep(deps())
+
+
+def move_window() -> None:
+    """Moves the window of mirrored months when the month has changed."""
+    window.move_window(deps())
+
+
+def _ring_later(item_id: str, wait: float) -> None:
+    try:
+        app.send_task(
+            "pull_item", kwargs={"item_id": item_id}, countdown=wait, expires=wait + _SOON_SECONDS, retry=False
+        )
+    except Exception as error:  # the sweep comes anyway
+        log.get(__name__).warning("doorbell_lost", task="pull_item", item_id=item_id, reason=type(error).__name__)
+
+
+for _body in (pull_item, remove_item, sweep, move_window):
+    app.task(_body, name=_body.__name__)
