@@ -1,0 +1,53 @@
+"""`python -m local.firestore`: the server as a process. Ctrl-C or SIGTERM stops it gracefully."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from local.firestore.engine import Engine
+from local.firestore.serving import Server
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until told to stop; 2 when it cannot start, with the reason on stderr."""
+    options = _options(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    try:
+        rules_text = options.rules.read_text() if options.rules else None
+        return asyncio.run(_serve(options, rules_text))
+    except (OSError, ValueError, RuntimeError) as problem:
+        print(f"local Firestore: {problem}", file=sys.stderr)
+        return 2
+
+
+async def _serve(options: argparse.Namespace, rules_text: str | None) -> int:
+    server = Server(Engine(options.data, rules_text), options.project)
+    await server.start(options.host, options.port)
+    ended = asyncio.Event()
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(wanted, ended.set)
+    kept = f"data in {options.data}" if options.data else "nothing is kept"
+    ruled = f"rules {options.rules}" if options.rules else "no rules: only the admin may do anything"
+    print(f"local Firestore on {options.host}:{server.port} ({kept}; {ruled})", flush=True)
+    await ended.wait()
+    await server.stop()
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m local.firestore", description="A local Firestore.")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--rules", type=Path, help="security rules; without them only the admin may do anything")
+    parser.add_argument("--data", type=Path, help="directory to keep documents in; without it nothing is kept")
+    parser.add_argument("--project", default="demo-livespend", help="project that dumps are taken from")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,88 @@
+"""Endpoints beside the service's own: the emulator's (clear, load rules) and ours (`/_local/...`) for tests.
+
+They carry no CORS headers: a page in a browser cannot read them. Whoever reaches the port may use them, which is
+why the server listens on the loopback address unless told otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from aiohttp import web
+
+from local.firestore.adapters.json_codec import read_json
+from local.firestore.engine import Engine
+from local.firestore.errors import invalid
+from local.firestore.plain import Plain, as_json
+
+
+class Admin:
+    """Clears, loads rules, orders faults, counts and dumps."""
+
+    def __init__(self, engine: Engine, project: str) -> None:
+        self._engine = engine
+        self._project = project
+
+    def routes(self) -> Iterable[web.RouteDef]:
+        documents = "/emulator/v1/projects/{project}/databases/{database}/documents"
+        return [
+            web.get("/", self._ok),
+            web.delete(documents, self._clear),
+            web.put("/emulator/v1/projects/{project:[^/:]+}:securityRules", self._load_rules),
+            web.post("/_local/faults", self._order_faults),
+            web.get("/_local/faults", self._show_faults),
+            web.get("/_local/stats", self._show_stats),
+            web.delete("/_local/stats", self._reset_stats),
+            web.get("/_local/documents", self._dump),
+        ]
+
+    async def _ok(self, _request: web.Request) -> web.Response:
+        return web.Response(text="Ok\n")
+
+    async def _clear(self, request: web.Request) -> web.Response:
+        name = f"projects/{request.match_info['project']}/databases/{request.match_info['database']}"
+        self._engine.database(name).clear()
+        return web.json_response({})
+
+    async def _load_rules(self, request: web.Request) -> web.Response:
+        files = read_json(await request.read()).get("rules", {}).get("files", [])
+        if len(files) != 1:
+            raise invalid("Exactly one rules file is expected.")
+        try:
+            self._engine.load_rules(files[0]["content"], request.match_info["project"])
+        except ValueError as problem:
+            return web.Response(text=f"INVALID_ARGUMENT: {problem}", status=400)
+        return web.json_response({})
+
+    async def _order_faults(self, request: web.Request) -> web.Response:
+        self._engine.faults.order(read_json(await request.read()))
+        return web.json_response(self._engine.faults.as_json())
+
+    async def _show_faults(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._engine.faults.as_json())
+
+    async def _show_stats(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._engine.stats.as_json())
+
+    async def _reset_stats(self, _request: web.Request) -> web.Response:
+        self._engine.stats.reset()
+        return web.json_response({})
+
+    async def _dump(self, request: web.Request) -> web.Response:
+        prefix = request.query.get("path", "")
+        project = request.query.get("project", self._project)
+        documents = dump(self._engine, project, prefix)
+        return web.json_response(documents, dumps=lambda body: json.dumps(body, default=as_json))
+
+
+def dump(engine: Engine, project: str, prefix: str = "") -> dict[str, dict[str, Any]]:
+    """All documents at or below a path, by relative path, as plain values; references are paths."""
+    plain = Plain(str, lambda latitude, longitude: {"latitude": latitude, "longitude": longitude})
+    store = engine.database(f"projects/{project}/databases/(default)").store
+    return {
+        record.path: plain.fields(record.content().fields)
+        for record in sorted(store.everything(), key=lambda record: record.path)
+        if not prefix or record.path == prefix or record.path.startswith(f"{prefix}/")
+    }

@@ -1,0 +1,68 @@
+"""The HTTP/1.1 application: WebChannel, REST and admin endpoints, with the CORS that browsers want.
+
+The SDK sends credentials, so the origin is echoed (`*` would be refused by the browser), errors included, and a
+preflight gets back the headers that it asks for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from local.firestore.adapters.admin import Admin
+from local.firestore.adapters.rest import Rest, refusal
+from local.firestore.adapters.webchannel import WebChannel
+from local.firestore.errors import Code, FirestoreError
+
+_MAX_BODY = 64 * 1024 * 1024
+_PRIVATE = ("/_local/", "/emulator/")
+_log = logging.getLogger(__name__)
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def application(webchannel: WebChannel, rest: Rest, admin: Admin) -> web.Application:
+    """Everything that is spoken over HTTP/1.1."""
+    app = web.Application(client_max_size=_MAX_BODY, middlewares=[_preflight, _errors])
+    app.add_routes([*webchannel.routes(), *rest.routes(), *admin.routes()])
+    app.on_response_prepare.append(_add_cors)
+    return app
+
+
+@web.middleware
+async def _preflight(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    if request.method == "OPTIONS" and not request.path.startswith(_PRIVATE):
+        return web.Response(status=204)
+    return await handler(request)
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except FirestoreError as problem:
+        return refusal(problem)
+    except web.HTTPException as problem:
+        if problem.status == 404:
+            return refusal(FirestoreError(Code.NOT_FOUND, f"There is nothing at {request.path}."))
+        raise
+    except (ConnectionResetError, TimeoutError):
+        raise
+    except Exception as problem:
+        _log.exception("A call failed.")
+        return refusal(FirestoreError(Code.INTERNAL, f"{type(problem).__name__}: {problem}"))
+
+
+async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
+    origin = request.headers.get("Origin")
+    if origin is None or request.path.startswith(_PRIVATE):
+        return
+    response.headers["Access-Control-Allow-Origin"] = origin
+    response.headers["Access-Control-Allow-Credentials"] = "true"
+    response.headers["Vary"] = "Origin"
+    response.headers["Access-Control-Expose-Headers"] = "X-HTTP-Session-Id"
+    if request.method == "OPTIONS":
+        response.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
+        response.headers["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "")
+        response.headers["Access-Control-Max-Age"] = "600"

@@ -1,0 +1,98 @@
+"""count, sum and average over a query.
+
+Sums and averages look only at documents that have all aggregated fields; where the query names no order of its own
+those fields order it, which decides what a limit keeps. The sum of nothing is the integer 0, the average of nothing
+is null; integers that overflow turn into a double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from local.firestore import fields as field_paths
+from local.firestore import pb
+from local.firestore.errors import invalid
+from local.firestore.fields import FieldPath
+from local.firestore.query.plan import Plan
+from local.firestore.query.run import Found, run
+from local.firestore.storage.store import Reader
+
+_MAX_AGGREGATIONS = 5
+_INTEGERS = range(-(2**63), 2**63)
+
+
+@dataclass(frozen=True)
+class Aggregation:
+    """One number wanted: what of which field, under which alias."""
+
+    alias: str
+    kind: str
+    path: FieldPath | None
+    up_to: int | None
+
+
+def read_aggregations(messages: Sequence[pb.Aggregation]) -> list[Aggregation]:
+    """Takes the aggregations of a request apart; raises INVALID_ARGUMENT."""
+    if not messages:
+        raise invalid("Aggregations can not be empty")
+    if len(messages) > _MAX_AGGREGATIONS:
+        raise invalid(f"The maximum number of aggregations allowed in an aggregation query is {_MAX_AGGREGATIONS}.")
+    wanted: list[Aggregation] = []
+    for position, message in enumerate(messages, 1):
+        one = _read(message, message.alias or f"field_{position}")
+        if any(other.alias == one.alias for other in wanted):
+            raise invalid(f"Aggregation aliases contain duplicate alias: {one.alias}")
+        wanted.append(one)
+    return wanted
+
+
+def aggregate(plan: Plan, reader: Reader, wanted: Sequence[Aggregation]) -> dict[str, pb.Value]:
+    """The numbers, by alias."""
+    paths = tuple(dict.fromkeys(one.path for one in wanted if one.path is not None))
+    if paths and not plan.explicit_orders and len(plan.orders) == 1:
+        plan = plan.ordered_by(tuple(sorted(paths)))
+    found = [one for one in run(plan, reader).found if all(one.candidate.key(path) is not None for path in paths)]
+    return {one.alias: _compute(one, found) for one in wanted}
+
+
+def _read(message: pb.Aggregation, alias: str) -> Aggregation:
+    kind = message.WhichOneof("operator")
+    if kind == "count":
+        up_to = message.count.up_to.value if message.count.HasField("up_to") else None
+        if up_to is not None and up_to <= 0:
+            raise invalid("up_to must be greater than zero")
+        return Aggregation(alias, kind, None, up_to)
+    if kind not in {"sum", "avg"}:
+        raise invalid("An aggregation must be count, sum or avg.")
+    return Aggregation(alias, kind, field_paths.parse(getattr(message, kind).field.field_path), None)
+
+
+def _compute(one: Aggregation, found: list[Found]) -> pb.Value:
+    if one.path is None:
+        return pb.Value(integer_value=len(found) if one.up_to is None else min(len(found), one.up_to))
+    numbers = list(_numbers(found, one.path))
+    if one.kind == "sum":
+        return _as_value(_total(numbers))
+    return pb.Value(double_value=_total(numbers) / len(numbers)) if numbers else pb.Value(null_value=0)
+
+
+def _numbers(found: list[Found], path: FieldPath) -> Iterable[int | float]:
+    for one in found:
+        value = field_paths.get(one.candidate.fields, path)
+        kind = None if value is None else value.WhichOneof("value_type")
+        if value is not None and kind in {"integer_value", "double_value"}:
+            yield getattr(value, kind)
+
+
+def _total(numbers: Iterable[int | float]) -> int | float:
+    total: int | float = 0
+    for number in numbers:
+        total += number
+    return total
+
+
+def _as_value(total: int | float) -> pb.Value:
+    if isinstance(total, int) and total in _INTEGERS:
+        return pb.Value(integer_value=total)
+    return pb.Value(double_value=float(total))

@@ -1,0 +1,143 @@
+"""Values: their order across types, their equality, their size, and what a value may be.
+
+`order_key` turns a Value message into a tuple that Python compares as the service does: null < bool < number (NaN
+first) < timestamp < string < bytes < reference < geo point < array < vector < map. Equal keys are equal values
+for queries (3 and 3.0 too).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from local.firestore import names, pb
+from local.firestore.errors import invalid
+
+Key: TypeAlias = tuple[Any, ...]
+
+NULL, BOOL, NUMBER, TIME, STRING, BYTES, REFERENCE, GEO, ARRAY, VECTOR, MAP = range(11)
+NULL_KEY: Key = (NULL,)
+NAN_KEY: Key = (NUMBER, 0, 0)
+MAX_DEPTH = 20
+MAX_DOCUMENT_BYTES = 1024 * 1024
+_MAX_FIELD_BYTES = 1500
+
+
+def order_key(value: pb.Value) -> Key:
+    """A tuple that sorts and compares as the value does."""
+    kind = value.WhichOneof("value_type")
+    if kind == "string_value":
+        return (STRING, value.string_value.encode())
+    if kind == "integer_value":
+        return (NUMBER, 1, value.integer_value)
+    if kind is None or kind == "null_value":
+        return NULL_KEY
+    return _KEYS[kind](value)
+
+
+def equal(left: pb.Value, right: pb.Value) -> bool:
+    """Whether two values are equal for a query (and for array transforms)."""
+    return order_key(left) == order_key(right)
+
+
+def is_nan(value: pb.Value) -> bool:
+    return value.WhichOneof("value_type") == "double_value" and math.isnan(value.double_value)
+
+
+def reference_key(name: str) -> names.PathKey:
+    """Sorts a full resource name by its segments."""
+    return tuple(names.segment_key(segment) for segment in name.split("/"))
+
+
+def _number_key(value: pb.Value) -> Key:
+    number = value.double_value
+    return NAN_KEY if math.isnan(number) else (NUMBER, 1, number)
+
+
+def _map_key(value: pb.Value) -> Key:
+    fields = value.map_value.fields
+    if is_vector(value):
+        elements = fields["value"].array_value.values
+        return (VECTOR, len(elements), tuple(order_key(element) for element in elements))
+    return (MAP, tuple((name.encode(), order_key(fields[name])) for name in sorted(fields, key=str.encode)))
+
+
+def is_vector(value: pb.Value) -> bool:
+    """Whether a map is the service's encoding of a vector."""
+    fields = value.map_value.fields
+    return "__type__" in fields and fields["__type__"].string_value == "__vector__"
+
+
+_KEYS = {
+    "boolean_value": lambda value: (BOOL, value.boolean_value),
+    "double_value": _number_key,
+    "timestamp_value": lambda value: (TIME, value.timestamp_value.seconds, value.timestamp_value.nanos),
+    "bytes_value": lambda value: (BYTES, value.bytes_value),
+    "reference_value": lambda value: (REFERENCE, reference_key(value.reference_value)),
+    "geo_point_value": lambda value: (GEO, value.geo_point_value.latitude, value.geo_point_value.longitude),
+    "array_value": lambda value: (ARRAY, tuple(order_key(element) for element in value.array_value.values)),
+    "map_value": _map_key,
+}
+
+
+def check_document(path: str, fields: Any) -> None:
+    """Raises INVALID_ARGUMENT for fields that the service would not store below this path."""
+    size = 32 + 16 + sum(len(segment.encode()) + 1 for segment in path.split("/"))
+    size += _map_size(fields, 1)
+    if size > MAX_DOCUMENT_BYTES:
+        raise invalid(
+            f'Document "{path}" cannot be written because its size ({size:,} bytes) exceeds the maximum allowed size '
+            f"of {MAX_DOCUMENT_BYTES:,} bytes."
+        )
+
+
+def _map_size(fields: Any, depth: int) -> int:
+    size = 0
+    for name in fields:
+        length = len(name.encode())
+        if not length or length > _MAX_FIELD_BYTES:
+            raise invalid(f'Field name "{name[:60]}" must have 1 to {_MAX_FIELD_BYTES} bytes.')
+        if length > 4 and name.startswith("__") and name.endswith("__") and not _marks_vector(name, fields):
+            raise invalid(f'Field name "{name}" is invalid because it is reserved.')
+        size += length + 1 + _size(fields[name], depth)
+    return size
+
+
+def _marks_vector(name: str, fields: Any) -> bool:
+    return name == "__type__" and fields[name].string_value == "__vector__"
+
+
+def _size(value: pb.Value, depth: int) -> int:
+    kind = value.WhichOneof("value_type")
+    if kind == "string_value":
+        return len(value.string_value.encode()) + 1
+    if kind in _FIXED_SIZES:
+        return _FIXED_SIZES[kind]
+    if kind == "bytes_value":
+        return len(value.bytes_value)
+    if kind == "reference_value":
+        return len(value.reference_value.encode()) + 16
+    if kind not in {"map_value", "array_value"}:
+        raise invalid(f"A value of kind {kind} cannot be stored.")
+    if depth >= MAX_DEPTH:
+        raise invalid(f"Maps and arrays may be nested {MAX_DEPTH} levels deep at most.")
+    if kind == "map_value":
+        return 1 + _map_size(value.map_value.fields, depth + 1)
+    return 1 + sum(_element_size(element, depth + 1) for element in value.array_value.values)
+
+
+def _element_size(value: pb.Value, depth: int) -> int:
+    if value.WhichOneof("value_type") == "array_value":
+        raise invalid("Cannot convert an array value in an array value.")
+    return _size(value, depth)
+
+
+_FIXED_SIZES: dict[str | None, int] = {
+    None: 1,
+    "null_value": 1,
+    "boolean_value": 1,
+    "integer_value": 8,
+    "double_value": 8,
+    "timestamp_value": 8,
+    "geo_point_value": 16,
+}

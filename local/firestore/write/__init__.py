@@ -1,0 +1,1 @@
+"""How writes become new versions of documents: masks, transforms, preconditions, all or nothing."""

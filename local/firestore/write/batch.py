@@ -1,0 +1,122 @@
+"""Applies the writes of one commit to an overlay: later writes see earlier ones, nothing is stored here.
+
+Each write is first put to the rules, then to its precondition, then applied. Any refusal raises and the overlay is
+thrown away, so a commit is all or nothing. `changes()` is what really differs: a write that changes nothing keeps
+the document's update time and reaches no listener.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.firestore import pb
+from local.firestore.clock import microseconds_of, stamp
+from local.firestore.errors import Code, FirestoreError, invalid
+from local.firestore.storage.history import Change
+from local.firestore.storage.records import Record, serialise
+from local.firestore.storage.store import Reader
+from local.firestore.write.intent import Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What a write would do, as the rules see it; `after` is None for a delete."""
+
+    intent: Intent
+    before: Record | None
+    after: pb.Document | None
+    request_time: int
+
+
+class Batch:
+    """The overlay of one commit at one time."""
+
+    def __init__(
+        self, root: str, reader: Reader, commit_time: int, permit: Callable[[Proposal, Reader], None] | None
+    ) -> None:
+        self.commit_time = commit_time
+        self.request_time = commit_time - commit_time % 1000
+        self._root = root
+        self._reader = reader
+        self._permit = permit
+        self._overlay: dict[str, Record | None] = {}
+
+    def get(self, path: str) -> Record | None:
+        """The document as the writes so far leave it."""
+        return self._overlay[path] if path in self._overlay else self._reader.get(path)
+
+    def apply(self, intent: Intent) -> pb.WriteResult:
+        """Applies one write to the overlay; raises FirestoreError and leaves the overlay as it was."""
+        before = self.get(intent.path)
+        content, answers = None, []
+        if intent.kind == "update":
+            content, answers = intent.content_after(before, self.request_time)
+        if self._permit is not None:
+            self._permit(Proposal(intent, before, content, self.request_time), self._reader)
+        self._check_precondition(intent, before)
+        after = before if intent.kind == "verify" else self._next(before, intent.path, content)
+        if after is not before:
+            self._overlay[intent.path] = after
+        return _result(after, answers)
+
+    def changes(self) -> list[Change]:
+        """One change per document that differs from what is stored."""
+        found = []
+        for path, after in self._overlay.items():
+            before = self._reader.get(path)
+            if before is not after:
+                found.append(Change(self.commit_time, path, before, after))
+        return found
+
+    def _next(self, before: Record | None, path: str, content: Any) -> Record | None:
+        if content is None:
+            return None
+        data = serialise(content)
+        if before is not None and before.data == data:
+            return before
+        stored = self._reader.get(path)
+        if stored is not None and before is not None and stored.data == data:
+            return stored
+        return Record(path, data, before.created if before else self.commit_time, self.commit_time)
+
+    def _check_precondition(self, intent: Intent, before: Record | None) -> None:
+        condition = intent.precondition
+        kind = condition.WhichOneof("condition_type")
+        if kind is None:
+            return
+        try:
+            if kind == "exists":
+                self._check_exists(condition.exists, intent.path, before)
+            else:
+                self._check_update_time(microseconds_of(condition.update_time), intent.path, before)
+        except FirestoreError as problem:
+            if intent.path in self._overlay:
+                raise invalid(
+                    f"A precondition fails on a document written earlier in the commit: {problem.message}"
+                ) from problem
+            raise
+
+    def _check_exists(self, wanted: bool, path: str, before: Record | None) -> None:
+        if wanted and before is None:
+            raise FirestoreError(Code.NOT_FOUND, f"No document to update: {self._root}/{path}")
+        if not wanted and before is not None:
+            raise FirestoreError(Code.ALREADY_EXISTS, f"Document already exists: {self._root}/{path}")
+
+    def _check_update_time(self, wanted: int, path: str, before: Record | None) -> None:
+        if wanted > self.commit_time:
+            raise invalid("The update_time of a precondition lies in the future.")
+        if before is None or before.updated != wanted:
+            stored = "is missing" if before is None else f"has version {before.updated}"
+            raise FirestoreError(
+                Code.FAILED_PRECONDITION,
+                f"The stored version of {self._root}/{path} {stored}, not the required base version ({wanted}).",
+            )
+
+
+def _result(after: Record | None, answers: list[Any]) -> pb.WriteResult:
+    result = pb.WriteResult(transform_results=answers)
+    if after is not None:
+        stamp(result.update_time, after.updated)
+    return result

@@ -1,0 +1,81 @@
+"""What one Write message asks for, taken apart once: kind, path, precondition and the function from old to new.
+
+Old clients send transforms as a write of their own, new ones as part of an update; the web SDK also sends `verify`,
+which the published protocol file lacks: it arrives as unknown field 5.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from local.firestore import fields as field_paths
+from local.firestore import pb
+from local.firestore.errors import invalid
+from local.firestore.names import document_path
+from local.firestore.storage.records import Record
+from local.firestore.values import check_document
+from local.firestore.write import transforms
+
+VERIFY_FIELD = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """One write: what it does to which document, and on which condition."""
+
+    kind: Literal["update", "delete", "verify"]
+    path: str
+    precondition: pb.Precondition
+    write: pb.Write
+
+    def content_after(self, before: Record | None, request_time: int) -> tuple[pb.Document, list[Any]]:
+        """The fields that an update leaves behind and the results of its transforms; raises INVALID_ARGUMENT."""
+        legacy = self.write.WhichOneof("operation") == "transform"
+        content = _masked(self.write, before, keep=legacy)
+        steps = self.write.transform.field_transforms if legacy else self.write.update_transforms
+        answers = [transforms.apply(step, content.fields, request_time) for step in steps]
+        check_document(self.path, content.fields)
+        return content, answers
+
+
+def read_intent(database: str, write: pb.Write) -> Intent:
+    """Takes a Write message apart; raises INVALID_ARGUMENT when it makes no sense."""
+    operation = write.WhichOneof("operation")
+    condition = write.current_document
+    if operation == "update":
+        return Intent("update", document_path(database, write.update.name), condition, write)
+    if operation == "delete":
+        return Intent("delete", document_path(database, write.delete), condition, write)
+    if operation == "transform":
+        return Intent("update", document_path(database, write.transform.document), condition, write)
+    verified = _verified_name(write)
+    if verified is None:
+        raise invalid("A write must have one of update, delete, transform, verify.")
+    return Intent("verify", document_path(database, verified), condition, write)
+
+
+def _masked(write: pb.Write, before: Record | None, *, keep: bool) -> pb.Document:
+    if not keep and not write.HasField("update_mask"):
+        content = pb.Document()
+        for name, value in write.update.fields.items():
+            content.fields[name].CopyFrom(value)
+        return content
+    content = before.content() if before else pb.Document()
+    for text in write.update_mask.field_paths:
+        path = field_paths.parse(text)
+        value = field_paths.get(write.update.fields, path)
+        if value is None:
+            field_paths.drop(content.fields, path)
+        else:
+            field_paths.put(content.fields, path, value)
+    return content
+
+
+def _verified_name(write: pb.Write) -> str | None:
+    from google.protobuf.unknown_fields import UnknownFieldSet
+
+    for field in UnknownFieldSet(write):
+        if field.field_number == VERIFY_FIELD and isinstance(field.data, bytes):
+            return field.data.decode()
+    return None
