@@ -1,0 +1,288 @@
+"""Marks: which documents may differ now, who works on them, and their exact acknowledgement.
+
+A mark lives from the ledger commit that made it (the triggers of migrations/sql/0001_marks.sql) until a mirror has
+shown its document and deletes it at exactly the version it claimed; a newer version of the same mark stays. A crash
+anywhere in between leaves the mark. Owners are taken with session advisory locks: those only spare work, nothing here
+relies on them. Called by mirror.py; the connections are the mirror's own, straight to the primary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, NamedTuple, TypeAlias
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2.extras import execute_values
+
+Connection: TypeAlias = psycopg2.extensions.connection
+Cursor: TypeAlias = psycopg2.extensions.cursor
+
+CHANNEL = "livespend_dirty"
+APPLICATION = "livespend-mirror"
+_LOCK_CLASS = 0x6D6972  # "mir": keeps these advisory locks apart from anybody else's
+
+
+class Version(NamedTuple):
+    """Per-owner version of a document; later is greater."""
+
+    epoch: int
+    number: int
+
+
+class Mark(NamedTuple):
+    """The newest change of one document."""
+
+    path: str
+    version: Version
+    marked_at: datetime
+
+
+class Held(NamedTuple):
+    """What Firestore was last known to hold at a path; deleted = a tombstone, with the time of the deleting commit."""
+
+    update_time: datetime
+    deleted: bool
+    digest: bytes | None
+    version: Version
+
+
+class OwnerRow(NamedTuple):
+    """One owner at the snapshot, with the row its head document is built from."""
+
+    owner: str
+    counter: Version
+    marks: int
+    first_month: date | None
+    exists: bool
+    email: str | None
+    display_name: str | None
+    head: Held | None
+    head_parked: Version | None
+
+
+class Marked(NamedTuple):
+    """A marked document of one owner: the mark, what Firestore holds there, and the version it is parked at."""
+
+    owner: str
+    mark: Mark
+    held: Held | None
+    parked: Version | None
+
+
+class Parked(NamedTuple):
+    """A document that Firestore refuses for its content."""
+
+    path: str
+    version: Version
+    code: str
+    message: str
+
+
+class Shown(NamedTuple):
+    """What a commit left in Firestore at a path."""
+
+    path: str
+    held: Held
+
+
+@dataclass(slots=True)
+class Acknowledgement:
+    """All that one owner's commit (or what was read after a refusal) settles."""
+
+    owner: str
+    shown: list[Shown] = field(default_factory=list)
+    marks: list[tuple[str, Version]] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+    unparked: list[str] = field(default_factory=list)
+
+
+def connect(url: str, *, name: str = APPLICATION) -> Connection:
+    """Opens a connection that notices a dead peer within seconds; raises psycopg2.OperationalError."""
+    return psycopg2.connect(
+        url, application_name=name, connect_timeout=5, keepalives=1, keepalives_idle=5, keepalives_interval=2,
+        keepalives_count=3, tcp_user_timeout=10_000, options="-c statement_timeout=60s -c lock_timeout=10s",
+    )  # fmt: skip
+
+
+class Session:
+    """The mirror's doorbell and advisory locks: one connection that lives as long as its LISTEN.
+
+    Losing it loses bells and locks; the caller opens a new one and sweeps.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._connection = connect(url)
+        self._connection.autocommit = True
+        self._cursor = self._connection.cursor()
+        self._cursor.execute(f"listen {CHANNEL}")
+
+    def fileno(self) -> int:
+        """Readable when a bell may have rung."""
+        return int(self._connection.fileno())
+
+    def rung(self) -> set[str]:
+        """Answers the owners that turned dirty since the last call; raises psycopg2.OperationalError when cut off."""
+        self._connection.poll()
+        owners = {notification.payload for notification in self._connection.notifies}
+        self._connection.notifies.clear()
+        return owners
+
+    def dirty(self, limit: int, older_than: float) -> list[tuple[str, bool]]:
+        """Sweeps: dirty owners, the longest waiting first, and whether each waits longer than `older_than` seconds."""
+        self._cursor.execute(
+            "select owner, dirty_since < clock_timestamp() - make_interval(secs => %s) from owners where dirty "
+            "order by dirty_since limit %s",
+            (older_than, limit),
+        )
+        return self._cursor.fetchall()
+
+    def take(self, owners: Iterable[str]) -> set[str]:
+        """Locks those owners no other mirror works on, until released or until this session ends."""
+        self._cursor.execute(
+            "select owner from unnest(%s::text[]) as o(owner) where pg_try_advisory_lock(%s, hashtext(owner))",
+            (sorted(owners), _LOCK_CLASS),
+        )
+        return {owner for (owner,) in self._cursor.fetchall()}
+
+    def release(self, owners: Iterable[str]) -> None:
+        """Lets other mirrors take these owners."""
+        self._cursor.execute(
+            "select pg_advisory_unlock(%s, hashtext(owner)) from unnest(%s::text[]) as o(owner)",
+            (_LOCK_CLASS, list(owners)),
+        )
+
+    def close(self) -> None:
+        """Ends the session and with it the locks. Closing twice is safe."""
+        self._connection.close()
+
+
+# The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
+_OWNERS = """
+select o.owner, o.epoch, o.number, (select count(*) from changes as c where c.owner = o.owner),
+    (select first_month from mirror_window), u.id is not null, u.email, u.display_name,
+    s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number
+from owners as o
+left join users as u on u.id = substr(o.owner, 7) and o.owner like 'users/%%'
+left join mirror_state as s on s.owner = o.owner and s.path = o.owner
+left join parked_documents as p on p.owner = o.owner and p.path = o.owner
+where o.owner = any (%s)
+"""
+
+_MARKS = """
+select c.owner, c.path, c.epoch, c.number, c.marked_at, s.update_time, s.deleted, s.digest, s.epoch, s.number,
+    p.epoch, p.number
+from changes as c
+left join mirror_state as s on s.owner = c.owner and s.path = c.path
+left join parked_documents as p on p.owner = c.owner and p.path = c.path
+where c.owner = any (%s)
+"""
+
+
+def read_owners(cursor: Cursor, owners: Sequence[str]) -> list[OwnerRow]:
+    """Reads counters, heads and what Firestore is known to hold of the heads."""
+    cursor.execute(_OWNERS, (list(owners),))
+    return [
+        OwnerRow(row[0], Version(row[1], row[2]), row[3], row[4], row[5], row[6], row[7], _held(row[8:13]),
+                 _version(row[13:15]))
+        for row in cursor.fetchall()
+    ]  # fmt: skip
+
+
+def read_marks(cursor: Cursor, owners: Sequence[str]) -> list[Marked]:
+    """Reads all marks of the owners, with what Firestore is known to hold at each path."""
+    cursor.execute(_MARKS, (list(owners),))
+    return [
+        Marked(row[0], Mark(row[1], Version(row[2], row[3]), row[4]), _held(row[5:10]), _version(row[10:12]))
+        for row in cursor.fetchall()
+    ]
+
+
+def _held(columns: Sequence[Any]) -> Held | None:
+    if columns[0] is None:
+        return None
+    digest = None if columns[2] is None else bytes(columns[2])
+    return Held(columns[0], columns[1], digest, Version(columns[3], columns[4]))
+
+
+def _version(columns: Sequence[Any]) -> Version | None:
+    return None if columns[0] is None else Version(columns[0], columns[1])
+
+
+_MOVE_STATE = """
+insert into mirror_state as s (owner, path, digest, epoch, number, update_time, deleted) values %s
+on conflict (owner, path) do update
+set digest = excluded.digest, epoch = excluded.epoch, number = excluded.number,
+    update_time = excluded.update_time, deleted = excluded.deleted
+where excluded.update_time > s.update_time
+"""
+
+# A locked mark is being marked anew: it stays. The row is checked again at its newest version when it is locked.
+_DELETE_MARKS = """
+with claimed as (
+    select c.owner, c.path from changes as c
+    join unnest(%s::text[], %s::text[], %s::int[], %s::bigint[]) as exact(owner, path, epoch, number)
+        on c.owner = exact.owner and c.path = exact.path and c.epoch = exact.epoch and c.number = exact.number
+    order by c.owner, c.path for update of c skip locked)
+delete from changes as c using claimed where c.owner = claimed.owner and c.path = claimed.path
+"""
+
+_PARK = """
+insert into parked_documents as p (owner, path, epoch, number, error_code, error_message) values %s
+on conflict (owner, path) do update
+set epoch = excluded.epoch, number = excluded.number, error_code = excluded.error_code,
+    error_message = excluded.error_message, parked_at = now()
+where (excluded.epoch, excluded.number) >= (p.epoch, p.number)
+"""
+
+_UNPARK = """
+delete from parked_documents as p using unnest(%s::text[], %s::text[]) as gone(owner, path)
+where p.owner = gone.owner and p.path = gone.path
+"""
+
+
+def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> None:
+    """Moves mirror state forward and deletes exactly the claimed marks; the caller commits. Safe to run twice."""
+    shown = sorted((a.owner, s.path, s.held) for a in done for s in a.shown)
+    if shown:
+        rows = [(o, p, h.digest, h.version.epoch, h.version.number, h.update_time, h.deleted) for o, p, h in shown]
+        execute_values(cursor, _MOVE_STATE, rows, page_size=5000)
+    parked = sorted((a.owner, p) for a in done for p in a.parked)
+    if parked:
+        execute_values(cursor, _PARK, [(o, p.path, *p.version, p.code, p.message) for o, p in parked])
+    unparked = [(a.owner, path) for a in done for path in a.unparked]
+    if unparked:
+        cursor.execute(_UNPARK, tuple(list(column) for column in zip(*unparked, strict=True)))
+    marks = [(a.owner, path, *version) for a in done for path, version in a.marks]
+    if marks:
+        cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
+
+
+# Two statements on purpose: the second one's snapshot is taken after the counters are locked, so it sees every mark
+# whose writer held them before. In one statement a mark committed between snapshot and lock would be overlooked.
+_LOCK_FREE_COUNTERS = "select owner from owners where owner = any (%s) order by owner for update skip locked"
+_CLEAR_DIRTY = """
+update owners as o set dirty = false, dirty_since = null
+where o.owner = any (%s) and not exists (select from changes as c where c.owner = o.owner)
+returning o.owner
+"""
+
+
+class Settled(NamedTuple):
+    """What became of the dirty flags: owners now clean, with marks left, and those whose counter a writer holds."""
+
+    clean: set[str]
+    marked: set[str]
+    busy: set[str]
+
+
+def clear_dirty(cursor: Cursor, owners: Iterable[str]) -> Settled:
+    """Clears the flag of owners without marks, under their counters' locks; the caller commits. Safe to run twice."""
+    wanted = sorted(owners)
+    cursor.execute(_LOCK_FREE_COUNTERS, (wanted,))
+    locked = {owner for (owner,) in cursor.fetchall()}
+    cursor.execute(_CLEAR_DIRTY, (sorted(locked),))
+    clean = {owner for (owner,) in cursor.fetchall()}
+    return Settled(clean, locked - clean, set(wanted) - locked)

@@ -1,0 +1,212 @@
+"""Firestore on the wire: guarded commits and reads through the raw protobuf classes, errors translated into kinds.
+
+The only module that talks to Firestore. No retry is hidden here (none in gRPC, none of our own): a commit that was
+applied and then sent again comes back as a refusal, so the caller must know that it asked once. Every call has a
+deadline; after one an answer is unknown, not negative. Connects at the first call; with an emulator host plain and as
+the emulator's owner, otherwise with TLS and the process's Google credentials. Called by mirror.py and reconcile.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import grpc
+from google.cloud.firestore_v1.types import firestore as rpc_types
+
+from sync.encode import CommitRequest, get_time
+from sync.errors import (
+    FirestoreDenied,
+    FirestoreError,
+    FirestorePoison,
+    FirestoreQuota,
+    FirestoreRefused,
+    FirestoreTransient,
+)
+
+COMMIT_SECONDS = 30.0
+READ_SECONDS = 60.0
+_HOST = "firestore.googleapis.com:443"
+_SERVICE = "/google.firestore.v1.Firestore/"
+_SCOPES = ("https://www.googleapis.com/auth/datastore",)
+_READ_AT_ONCE = 300
+_OPTIONS = (
+    ("grpc.enable_retries", 0),
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+)
+
+_KINDS: dict[grpc.StatusCode, type[FirestoreError]] = {
+    grpc.StatusCode.FAILED_PRECONDITION: FirestoreRefused,
+    grpc.StatusCode.NOT_FOUND: FirestoreRefused,
+    grpc.StatusCode.ALREADY_EXISTS: FirestoreRefused,
+    grpc.StatusCode.INVALID_ARGUMENT: FirestorePoison,
+    grpc.StatusCode.OUT_OF_RANGE: FirestorePoison,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: FirestoreQuota,
+    grpc.StatusCode.PERMISSION_DENIED: FirestoreDenied,
+    grpc.StatusCode.UNAUTHENTICATED: FirestoreDenied,
+    grpc.StatusCode.UNIMPLEMENTED: FirestoreDenied,
+}
+
+
+class Committed(NamedTuple):
+    """A commit that is in; one update time per write, None for a deletion."""
+
+    commit_time: datetime
+    update_times: list[datetime | None]
+
+
+class Firestore:
+    """One database. Safe to share between threads; after a fork build a new one."""
+
+    def __init__(self, *, project: str, emulator_host: str | None = None, database: str = "(default)") -> None:
+        self._emulator_host = emulator_host
+        self._database = f"projects/{project}/databases/{database}"
+        self._documents = f"{self._database}/documents"
+        self._metadata = [
+            ("google-cloud-resource-prefix", self._database),
+            ("x-goog-request-params", f"database={self._database}"),
+            *([("authorization", "Bearer owner")] if emulator_host else []),
+        ]
+        self._connecting = threading.Lock()
+        self._channel: grpc.Channel | None = None
+        self._calls: dict[str, Any] = {}
+
+    def name(self, path: str) -> str:
+        """A document's full name."""
+        return f"{self._documents}/{path}"
+
+    def path(self, name: str) -> str:
+        """A full name's path."""
+        return name[len(self._documents) + 1 :]
+
+    def commit(self, writes: Sequence[Any], *, seconds: float = COMMIT_SECONDS) -> Committed:
+        """Applies all writes or none. Raises FirestoreRefused, FirestorePoison, FirestoreQuota, FirestoreDenied (not
+        applied) or FirestoreTransient (applied or not: unknown, and it may still be applied later)."""
+        request = CommitRequest(database=self._database, writes=writes)
+        try:
+            answer = self._call("Commit")(request, timeout=seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _translated(error) from error
+        times = [get_time(r.update_time) if r.HasField("update_time") else None for r in answer.write_results]
+        return Committed(get_time(answer.commit_time), times)
+
+    def read(self, paths: Iterable[str]) -> dict[str, Any | None]:
+        """Reads these documents as they are now, None where there is none. Raises FirestoreError."""
+        names = [self.name(path) for path in paths]
+        found: dict[str, Any | None] = {}
+        for start in range(0, len(names), _READ_AT_ONCE):
+            request = rpc_types.BatchGetDocumentsRequest.pb()(
+                database=self._database, documents=names[start : start + _READ_AT_ONCE]
+            )
+            for answer in self._stream("BatchGetDocuments", request):
+                if answer.WhichOneof("result") == "found":
+                    found[self.path(answer.found.name)] = answer.found
+                else:
+                    found[self.path(answer.missing)] = None
+        return found
+
+    def collections(self, path: str) -> list[str]:
+        """Lists the collections below a document, whether it exists or not. Raises FirestoreError."""
+        names: list[str] = []
+        token = ""
+        while True:
+            request = rpc_types.ListCollectionIdsRequest.pb()(parent=self.name(path), page_token=token)
+            answer = self._unary("ListCollectionIds", request)
+            names += answer.collection_ids
+            token = answer.next_page_token
+            if not token:
+                return names
+
+    def documents(self, parent: str, collection: str) -> Iterator[Any]:
+        """Streams all documents of a collection; `parent` is a document's path or "". Raises FirestoreError."""
+        token = ""
+        while True:
+            request = rpc_types.ListDocumentsRequest.pb()(
+                parent=self.name(parent).rstrip("/"), collection_id=collection, page_size=_READ_AT_ONCE,
+                page_token=token, show_missing=parent == "",
+            )  # fmt: skip
+            answer = self._unary("ListDocuments", request)
+            yield from answer.documents
+            token = answer.next_page_token
+            if not token:
+                return
+
+    def close(self) -> None:
+        """Closes the connection. Closing twice is safe."""
+        with self._connecting:
+            if self._channel is not None:
+                self._channel.close()
+                self._channel = None
+                self._calls = {}
+
+    def _unary(self, method: str, request: Any) -> Any:
+        try:
+            return self._call(method)(request, timeout=READ_SECONDS, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _read_failed(error) from error
+
+    def _stream(self, method: str, request: Any) -> Iterator[Any]:
+        try:
+            yield from self._call(method)(request, timeout=READ_SECONDS, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _read_failed(error) from error
+
+    def _call(self, method: str) -> Any:
+        call = self._calls.get(method)
+        if call is None:
+            with self._connecting:
+                if self._channel is None:
+                    self._channel = self._open()
+                kind = self._channel.unary_stream if method == "BatchGetDocuments" else self._channel.unary_unary
+                answer = getattr(rpc_types, _ANSWERS[method]).pb()
+                call = self._calls[method] = kind(
+                    _SERVICE + method,
+                    request_serializer=lambda request: request.SerializeToString(),
+                    response_deserializer=answer.FromString,
+                )
+        return call
+
+    def _open(self) -> grpc.Channel:
+        if self._emulator_host:
+            return grpc.insecure_channel(self._emulator_host, options=_OPTIONS)
+        import google.auth
+        import google.auth.transport.grpc
+        import google.auth.transport.requests
+
+        try:
+            credentials, _ = google.auth.default(scopes=_SCOPES)
+        except google.auth.exceptions.DefaultCredentialsError as error:
+            raise FirestoreDenied("there are no Google credentials") from error
+        request = google.auth.transport.requests.Request()
+        open_channel: Callable[..., grpc.Channel] = google.auth.transport.grpc.secure_authorized_channel
+        return open_channel(credentials, request, _HOST, options=_OPTIONS)
+
+
+_ANSWERS = {
+    "Commit": "CommitResponse",
+    "BatchGetDocuments": "BatchGetDocumentsResponse",
+    "ListCollectionIds": "ListCollectionIdsResponse",
+    "ListDocuments": "ListDocumentsResponse",
+}
+
+
+def _translated(error: grpc.RpcError) -> FirestoreError:
+    """Whatever is not known to have been refused may have been applied."""
+    return _KINDS.get(error.code(), FirestoreTransient)(_words(error))
+
+
+def _read_failed(error: grpc.RpcError) -> FirestoreError:
+    """A read has no preconditions: what refuses it is the database or our credentials."""
+    kind = _KINDS.get(error.code(), FirestoreTransient)
+    return (FirestoreDenied if kind in (FirestoreRefused, FirestorePoison) else kind)(_words(error))
+
+
+def _words(error: grpc.RpcError) -> str:
+    return f"{error.code().name}: {error.details()}"

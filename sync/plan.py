@@ -1,0 +1,326 @@
+"""From a claim to one commit: which documents are written, created or deleted, each under which precondition.
+
+Pure, and the place where "never older over newer" is decided (docs/consistency.md, rules 2.1 to 2.5 and 5):
+every write requires the update time last seen, or that nothing is there; a claimed document that exists is always
+written; a commit that creates something, or acknowledges a document that is absent, writes the owner's head as well,
+under the head's update time, never twice alike; without a head, the head is created first and alone.
+The model check of tests/unit/mirror walks this very function. Called by mirror.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
+from sync.encode import Unencodable, delete_write, digest, encode, set_write
+from sync.projection import SCHEMA_VERSION, Document, Documents, Unshowable, window_of
+
+
+class Observed(NamedTuple):
+    """What a read after a refusal found, and the mirror state that it refutes."""
+
+    update_time: datetime | None
+    digest: bytes | None
+    refuted: Held | None
+
+
+class Note(NamedTuple):
+    """Firestore refused this version of a document for its content; unwritable: its stand-in as well."""
+
+    version: Version
+    code: str
+    message: str
+    unwritable: bool = False
+
+
+@dataclass(slots=True)
+class Claim:
+    """Marks of one owner and the documents of the same snapshot.
+
+    `unfinished` are marked months that this commit does not finish: they are written as incomplete and not
+    acknowledged; those in `begun` even if they are new. `left` is the oldest mark not claimed.
+    """
+
+    owner: OwnerRow
+    marks: dict[str, Marked]
+    documents: Documents
+    unfinished: dict[str, Marked] = field(default_factory=dict)
+    begun: frozenset[str] = frozenset()
+    left: Version | None = None
+
+    def held(self, path: str) -> Held | None:
+        """What mirror state says about a path of this claim."""
+        if path == self.owner.owner:
+            return self.owner.head
+        marked = self.marks.get(path) or self.unfinished.get(path)
+        return None if marked is None else marked.held
+
+    def paths(self) -> list[str]:
+        """Every path a commit of this claim may touch."""
+        return list(dict.fromkeys([self.owner.owner, *self.marks, *self.unfinished]))
+
+
+class Write(NamedTuple):
+    """One write of a commit; digest None = a deletion; `claimed` = its mark is acknowledged with it."""
+
+    path: str
+    request: Any
+    digest: bytes | None
+    version: Version
+    claimed: bool
+
+
+@dataclass(slots=True)
+class Plan:
+    """One owner's commit, and what may be acknowledged once it is in; without writes, at once."""
+
+    owner: str
+    writes: list[Write]
+    settled: Acknowledgement
+
+    def size(self) -> int:
+        """Bytes of the request, nearly."""
+        return sum(write.request.ByteSize() + 8 for write in self.writes)
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What makes each head write unlike any other: the moment, and a random name for the commit."""
+
+    now: datetime
+    commit: str
+
+
+class _Basis(NamedTuple):
+    update_time: datetime | None
+    digest: bytes | None
+    read: bool
+
+
+def make_plan(
+    claim: Claim,
+    observed: Mapping[str, Observed],
+    notes: Mapping[str, Note],
+    stamp: Stamp,
+    name_of: Callable[[str], str],
+) -> Plan:
+    """Decides the writes of a claim; what the read after a refusal found equal is adopted without a write."""
+    return _Planner(claim, observed, notes, stamp, name_of).plan()
+
+
+def settle(plan: Plan, commit_time: datetime, update_times: list[datetime | None]) -> Acknowledgement:
+    """Answers what a successful commit settles."""
+    done = plan.settled
+    for write, update_time in zip(plan.writes, update_times, strict=True):
+        gone = write.digest is None
+        moment = commit_time if gone or update_time is None else update_time
+        done.shown.append(Shown(write.path, Held(moment, gone, write.digest, write.version)))
+        if write.claimed:
+            done.marks.append((write.path, write.version))
+    return done
+
+
+class _Planner:
+    def __init__(
+        self,
+        claim: Claim,
+        observed: Mapping[str, Observed],
+        notes: Mapping[str, Note],
+        stamp: Stamp,
+        name_of: Callable[[str], str],
+    ) -> None:
+        self.claim, self.observed, self.notes, self.stamp, self.name_of = claim, observed, notes, stamp, name_of
+        self.owner = claim.owner.owner
+        self.writes: list[Write] = []
+        self.settled = Acknowledgement(self.owner)
+        self.needs_head = False
+
+    def plan(self) -> Plan:
+        if self.claim.owner.exists and self._basis(self.owner).update_time is None:
+            self._head(claimed=self.owner in self.claim.marks)
+        else:
+            for path, marked in self.claim.marks.items():
+                if path != self.owner:
+                    self._document(path, marked.mark.version)
+            for path, marked in self.claim.unfinished.items():
+                self._unfinished(path, marked.mark.version)
+            self._head_if_needed()
+        return Plan(self.owner, self.writes, self.settled)
+
+    def _basis(self, path: str) -> _Basis:
+        """What the write is based on: a read counts while mirror state still says what the read refuted."""
+        held = self.claim.held(path)
+        seen = self.observed.get(path)
+        if seen is not None and seen.refuted == held:
+            return _Basis(seen.update_time, seen.digest, read=True)
+        if held is None or held.deleted:
+            return _Basis(None, None, read=False)
+        return _Basis(held.update_time, held.digest, read=False)
+
+    def _document(self, path: str, version: Version) -> None:
+        content = self.claim.documents.get(path)
+        if content is None:
+            self._absent(path, version)
+            return
+        encoded = self._encoded(path, version, content)
+        if encoded is None:
+            self.settled.marks.append((path, version))
+        elif not self._adopted(path, version, encoded):
+            self._put(path, version, encoded, claimed=True)
+
+    def _absent(self, path: str, version: Version) -> None:
+        """A claimed document that is gone or never was: only a commit that moves the head may acknowledge it."""
+        update_time = self._basis(path).update_time
+        self.needs_head = True
+        self._unpark(path)
+        if update_time is None:
+            self.settled.marks.append((path, version))
+        else:
+            request = delete_write(self.name_of(path), update_time)
+            self.writes.append(Write(path, request, None, version, claimed=True))
+
+    def _unfinished(self, path: str, version: Version) -> None:
+        content = self.claim.documents.get(path)
+        basis = self._basis(path)
+        unknown = basis.update_time is None and path not in self.claim.begun
+        if content is None or isinstance(content, Unshowable) or unknown:
+            return
+        encoded = self._encoded(path, version, {**content, "complete": False}, parks=False)
+        if encoded is not None and digest(encoded, path) != basis.digest:
+            self._put(path, version, encoded, claimed=False)
+
+    def _put(self, path: str, version: Version, encoded: Any, *, claimed: bool) -> None:
+        update_time = self._basis(path).update_time
+        self.needs_head = self.needs_head or (update_time is None and path != self.owner)
+        request = set_write(self.name_of(path), encoded, update_time)
+        self.writes.append(Write(path, request, digest(encoded, path), version, claimed))
+
+    def _adopted(self, path: str, version: Version, encoded: Any) -> bool:
+        """What was read is what would be written, and is newer than what was known: no write is needed."""
+        basis, held = self._basis(path), self.claim.held(path)
+        moved = basis.update_time is not None and (held is None or basis.update_time > held.update_time)
+        if not (basis.read and moved and basis.digest == digest(encoded, path)):
+            return False
+        assert basis.update_time is not None
+        self.settled.shown.append(Shown(path, Held(basis.update_time, False, basis.digest, version)))
+        self.settled.marks.append((path, version))
+        return True
+
+    # --- the head ---
+
+    def _head_if_needed(self) -> None:
+        claimed = self.claim.marks.get(self.owner)
+        if not self.claim.owner.exists:
+            self._head_gone()
+        elif self.needs_head:
+            self._head(claimed=claimed is not None)
+        elif claimed is not None:
+            self._document_head(claimed.mark.version)
+
+    def _document_head(self, version: Version) -> None:
+        encoded = self._encoded(self.owner, version, self._head_content())
+        if encoded is None:
+            self.settled.marks.append((self.owner, version))
+        elif not self._adopted(self.owner, version, encoded):
+            self._put(self.owner, version, encoded, claimed=True)
+
+    def _head(self, *, claimed: bool) -> None:
+        version = self._head_version()
+        encoded = self._encoded(self.owner, version, self._head_content(), parks=claimed)
+        if encoded is not None:
+            self._put(self.owner, version, encoded, claimed=claimed)
+        elif claimed:
+            self.settled.marks.append((self.owner, version))
+
+    def _head_gone(self) -> None:
+        """The user is no longer in the ledger: the head goes with, or after, everything else."""
+        claimed = self.claim.marks.get(self.owner)
+        if claimed is None:
+            return
+        update_time = self._basis(self.owner).update_time
+        if update_time is None:
+            self.settled.marks.append((self.owner, claimed.mark.version))
+        else:
+            request = delete_write(self.name_of(self.owner), update_time)
+            self.writes.append(Write(self.owner, request, None, claimed.mark.version, claimed=True))
+
+    def _head_version(self) -> Version:
+        claimed = self.claim.marks.get(self.owner)
+        if claimed is not None:
+            return claimed.mark.version
+        head = self.claim.owner.head
+        return self.claim.owner.counter if head is None else head.version
+
+    def _head_content(self) -> Document | Unshowable:
+        content = self.claim.documents[self.owner]
+        return content if isinstance(content, Unshowable) else {**content, **self._head_stamp()}
+
+    def _head_stamp(self) -> Document:
+        counter, left = self.claim.owner.counter, self.claim.left
+        reached = counter if left is None else Version(left.epoch, left.number - 1)
+        return {
+            "mirrorHead": {"epoch": reached.epoch, "number": reached.number},
+            "mirroredAt": self.stamp.now,
+            "commit": self.stamp.commit,
+        }
+
+    # --- content ---
+
+    def _encoded(
+        self, path: str, version: Version, content: Document | Unshowable, *, parks: bool = True
+    ) -> Any | None:
+        """Encodes the document, or what stands in for one that cannot be shown; None if not even that is accepted."""
+        note = self._note(path, version)
+        reason: tuple[str, str] | None = None
+        if isinstance(content, Unshowable):
+            reason = ("unbuildable", content.reason)
+        elif note is None:
+            try:
+                encoded = encode(self._stamped(path, version, content))
+            except Unencodable as error:
+                reason = ("unencodable", str(error))
+            else:
+                if parks:
+                    self._unpark(path)
+                return encoded
+        if note is not None and not self._is_parked(path, version):
+            reason = (note.code, note.message)
+        if reason is not None and parks:
+            self.settled.parked.append(Parked(path, version, reason[0], reason[1][:1000]))
+        return None if note is not None and note.unwritable else encode(self._stand_in(path, version, content))
+
+    def _note(self, path: str, version: Version) -> Note | None:
+        note = self.notes.get(path)
+        if note is not None and note.version == version:
+            return note
+        return Note(version, "", "") if self._is_parked(path, version) else None
+
+    def _parked_at(self, path: str) -> Version | None:
+        if path == self.owner:
+            return self.claim.owner.head_parked
+        marked = self.claim.marks.get(path) or self.claim.unfinished.get(path)
+        return None if marked is None else marked.parked
+
+    def _is_parked(self, path: str, version: Version) -> bool:
+        return self._parked_at(path) == version
+
+    def _unpark(self, path: str) -> None:
+        if self._parked_at(path) is not None:
+            self.settled.unparked.append(path)
+
+    def _stamped(self, path: str, version: Version, content: Document) -> Document:
+        document = {"version": {"epoch": version.epoch, "number": version.number}, **content}
+        if "complete" in content:
+            document["reflectsAt"] = max(marked.mark.marked_at for marked in self.claim.marks.values())
+        return document
+
+    def _stand_in(self, path: str, version: Version, content: Document | Unshowable) -> Document:
+        stand_in: Document = {"version": {"epoch": version.epoch, "number": version.number}, "unshowable": True}
+        if path == self.owner:
+            window = {"firstMonth": window_of(self.claim.owner.first_month)}
+            return {**stand_in, "schemaVersion": SCHEMA_VERSION, "window": window, **self._head_stamp()}
+        month = content.month if isinstance(content, Unshowable) else content.get("month")
+        return stand_in if month is None else {**stand_in, "month": month}

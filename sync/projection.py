@@ -1,0 +1,439 @@
+"""The projection: the documents that the ledger says should exist, for any set of paths.
+
+One set-based query per document kind, for all owners of a round at once, inside the caller's snapshot; the documents
+are built purely from those rows. A path without a document in the answer should not exist. Version and time fields
+are added by plan.py, which knows the marks. Nothing is cached and nothing is counted incrementally: a month is summed
+from its own rows by index, whenever it is built. Called by mirror.py and reconcile.py; fields: docs/documents.md.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeAlias
+
+from sync.changes import Cursor, OwnerRow
+from sync.money import digits, exact, minor
+
+Document: TypeAlias = dict[str, Any]
+
+
+class Unshowable(NamedTuple):
+    """Stands for a document that should exist and cannot be built, such as one with an amount that is no number."""
+
+    reason: str
+    month: str | None
+
+
+Documents: TypeAlias = dict[str, Document | Unshowable]
+
+SCHEMA_VERSION = 1
+
+
+class Place(NamedTuple):
+    """A document's path taken apart; the head has the kind "" and no id."""
+
+    user_id: str
+    kind: str
+    id: str
+
+
+def place(path: str) -> Place | None:
+    """Takes a path apart; None for a path of no known shape (a newer process may know it)."""
+    segments = path.split("/")
+    if segments[0] != "users" or not all(segments):
+        return None
+    if len(segments) == 2:
+        return Place(segments[1], "", "")
+    return Place(*segments[1:]) if len(segments) == 4 and segments[2] in KINDS else None
+
+
+def project(cursor: Cursor, paths: Iterable[str], owners: Mapping[str, OwnerRow]) -> Documents:
+    """Builds the documents of these paths as the snapshot's ledger has them; absent ones are left out."""
+    wanted: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    documents: Documents = {}
+    for path in paths:
+        found = place(path)
+        if found is None:
+            continue
+        if found.kind:
+            wanted[found.kind].append((found.user_id, found.id))
+        elif (owner := owners[path]).exists:
+            documents[path] = head_document(owner)
+    first_months = {owner.owner[6:]: owner.first_month for owner in owners.values()}
+    for kind, keys in wanted.items():
+        documents.update(KINDS[kind](cursor, keys, first_months))
+    return documents
+
+
+def months_of(cursor: Cursor, paths: Sequence[str]) -> dict[str, date]:
+    """Answers the month each transaction path falls in now, or fell in last; unknown ones are left out."""
+    keys = [found for path in paths if (found := place(path)) and found.kind == "transactions"]
+    cursor.execute(_MONTHS_OF, _columns(_uuids((key.user_id, key.id) for key in keys)))
+    return {f"users/{user_id}/transactions/{entry_id}": month for user_id, entry_id, month in cursor.fetchall()}
+
+
+def window_of(first_month: date | None) -> str | None:
+    """Names the first mirrored month."""
+    return None if first_month is None else month_name(first_month)
+
+
+def month_name(month: date) -> str:
+    """yyyy-mm, as documents and paths have it."""
+    return f"{month.year:04}-{month.month:02}"
+
+
+# --- the head ---
+
+
+def head_document(owner: OwnerRow) -> Document:
+    """An owner's own document."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "email": owner.email,
+        "displayName": owner.display_name,
+        "window": {"firstMonth": window_of(owner.first_month)},
+    }
+
+
+# --- transactions ---
+
+_MONTHS_OF = """
+select w.user_id, w.id, coalesce(max(t.month) filter (where t.removed_at is null), max(t.month))
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join transactions as t on t.entry_id = w.id and t.user_id = w.user_id
+group by w.user_id, w.id
+"""
+
+_TRANSACTIONS = """
+select t.user_id, e.id::text, t.month, t.spent_on, t.date, t.authorized_date, t.name, t.merchant_name, t.amount,
+    t.iso_currency, t.unofficial_currency, e.user_category_id, e.rule_category_id, t.bank_category_id,
+    t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text, t.payment_channel
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join entries as e on e.id = w.id and e.removed_at is null
+join transactions as t on t.entry_id = e.id and t.user_id = w.user_id and t.removed_at is null
+where t.month >= (select first_month from mirror_window)
+"""
+
+Keys: TypeAlias = list[tuple[str, str]]
+FirstMonths: TypeAlias = Mapping[str, date | None]
+
+
+def _transactions(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_TRANSACTIONS, _columns(_uuids(keys)))
+    return {
+        f"users/{row[0]}/transactions/{row[1]}": _try(transaction_document, row[2:], month=row[2])
+        for row in cursor.fetchall()
+    }
+
+
+def transaction_document(row: Sequence[Any]) -> Document:
+    """A transaction of a month inside the window."""
+    (month, spent_on, bank_date, authorized, name, merchant, amount, iso, unofficial, by_user, by_rule, by_bank,
+     detailed, note, pending, source, account_id, channel) = row  # fmt: skip
+    return {
+        "month": month_name(month),
+        "date": spent_on.isoformat(),
+        "bankDate": bank_date.isoformat(),
+        "authorizedDate": None if authorized is None else authorized.isoformat(),
+        "name": name,
+        "merchantName": merchant,
+        "amountMinor": None if iso is None else minor(amount, iso),
+        "amount": exact(amount),
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        "categoryId": by_user or by_rule or by_bank,
+        "categoryOwner": "user" if by_user else "rule" if by_rule else "bank",
+        "bankCategory": detailed,
+        "note": note,
+        "pending": pending,
+        "source": source,
+        "accountId": account_id,
+        "paymentChannel": channel,
+    }
+
+
+# --- months ---
+
+_MONTHS = """
+select w.user_id, w.month, t.iso_currency, t.unofficial_currency, c.category_id, x.category_id is not null,
+    sum(t.amount), count(*), count(*) filter (where t.pending)
+from unnest(%s::text[], %s::date[]) as w(user_id, month)
+join transactions as t on t.user_id = w.user_id and t.month = w.month and t.removed_at is null
+join entries as e on e.id = t.entry_id and e.removed_at is null
+cross join lateral (select coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id)) as c(category_id)
+left join spend_exclusions as x on x.category_id = c.category_id
+group by w.user_id, w.month, t.iso_currency, t.unofficial_currency, c.category_id, x.category_id
+order by w.user_id, w.month, t.iso_currency, t.unofficial_currency, c.category_id
+"""
+
+_BUDGETS_OF = """
+select user_id, id::text, category_id, iso_currency, limit_amount, starts_month from budgets
+where user_id = any (%s) and removed_at is null order by user_id, id
+"""
+
+
+class Total(NamedTuple):
+    """The live rows of one month, currency and category."""
+
+    iso: str | None
+    unofficial: str | None
+    category_id: str
+    outside: bool
+    amount: Decimal
+    rows: int
+    pending: int
+
+
+class Budget(NamedTuple):
+    """A live budget."""
+
+    id: str
+    category_id: str
+    iso: str
+    limit: Decimal
+    starts_month: date
+
+
+def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
+    wanted = [(user_id, month) for user_id, name in keys if (month := _month(name)) is not None]
+    cursor.execute(_MONTHS, _columns(wanted))
+    totals: dict[tuple[str, date], list[Total]] = defaultdict(list)
+    for user_id, month, *rest in cursor.fetchall():
+        totals[user_id, month].append(Total(*rest))
+    budgets = _budgets_of(cursor, sorted({user_id for user_id, _ in totals}))
+    return {
+        f"users/{user_id}/months/{month_name(month)}": _try(
+            month_document, month, rows, budgets[user_id], first_months.get(user_id), month=month
+        )
+        for (user_id, month), rows in totals.items()
+    }
+
+
+def _budgets_of(cursor: Cursor, user_ids: list[str]) -> Mapping[str, list[Budget]]:
+    budgets: dict[str, list[Budget]] = defaultdict(list)
+    if user_ids:
+        cursor.execute(_BUDGETS_OF, (user_ids,))
+        for user_id, *rest in cursor.fetchall():
+            budgets[user_id].append(Budget(*rest))
+    return budgets
+
+
+def month_document(month: date, totals: Sequence[Total], budgets: Sequence[Budget], first: date | None) -> Document:
+    """A month's totals: exact sums, rounded once to minor units."""
+    by_currency: dict[str, list[Total]] = defaultdict(list)
+    for total in totals:
+        if total.iso is not None:
+            by_currency[total.iso].append(total)
+    return {
+        "month": month_name(month),
+        "currencies": {iso: _currency(iso, rows) for iso, rows in by_currency.items()},
+        "unofficial": _unofficial([total for total in totals if total.iso is None]),
+        "count": sum(total.rows for total in totals),
+        "pendingCount": sum(total.pending for total in totals),
+        "budgets": [_progress(budget, totals) for budget in budgets if budget.starts_month <= month],
+        "inWindow": first is not None and month >= first,
+        "complete": True,
+    }
+
+
+def _currency(iso: str, totals: Sequence[Total]) -> Document:
+    inside = [total for total in totals if not total.outside]
+    spend = sum((total.amount for total in inside), Decimal(0))
+    return {
+        "digits": digits(iso),
+        "spendMinor": minor(spend, iso),
+        "spend": exact(spend),
+        "count": sum(total.rows for total in totals),
+        "pendingCount": sum(total.pending for total in totals),
+        "categories": {total.category_id: _category(iso, total) for total in inside},
+        "outside": {total.category_id: _category(iso, total) for total in totals if total.outside},
+    }
+
+
+def _category(iso: str, total: Total) -> Document:
+    return {"minor": minor(total.amount, iso), "amount": exact(total.amount), "count": total.rows}
+
+
+def _unofficial(totals: Sequence[Total]) -> Document:
+    shown: dict[str, Document] = {}
+    for code in sorted({str(total.unofficial) for total in totals}):
+        rows = [total for total in totals if total.unofficial == code]
+        spend = sum((total.amount for total in rows if not total.outside), Decimal(0))
+        shown[code] = {"spend": exact(spend), "count": sum(total.rows for total in rows)}
+    return shown
+
+
+def _progress(budget: Budget, totals: Sequence[Total]) -> Document:
+    spent = sum(
+        (total.amount for total in totals if (total.iso, total.category_id) == (budget.iso, budget.category_id)),
+        Decimal(0),
+    )
+    return {
+        "budgetId": budget.id,
+        "categoryId": budget.category_id,
+        "currency": budget.iso,
+        "limitMinor": minor(budget.limit, budget.iso),
+        "limit": exact(budget.limit),
+        "spentMinor": minor(spent, budget.iso),
+        "spent": exact(spent),
+    }
+
+
+# --- accounts, items, categories, budgets ---
+
+_ACCOUNTS = """
+select a.user_id, a.id::text, a.item_id::text, a.name, a.official_name, a.mask, a.type, a.subtype, a.iso_currency,
+    a.unofficial_currency, a.current_balance, a.available_balance, a.credit_limit, a.closed_at is not null
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join accounts as a on a.id = w.id and a.user_id = w.user_id and a.removed_at is null
+"""
+
+
+def _accounts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_ACCOUNTS, _columns(_uuids(keys)))
+    return {f"users/{row[0]}/accounts/{row[1]}": _try(account_document, row[2:]) for row in cursor.fetchall()}
+
+
+def account_document(row: Sequence[Any]) -> Document:
+    """A bank account with its last known balances."""
+    item_id, name, official, mask, kind, subtype, iso, unofficial, current, available, limit, closed = row
+    return {
+        "itemId": item_id,
+        "name": name,
+        "officialName": official,
+        "mask": mask,
+        "type": kind,
+        "subtype": subtype,
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        **_balance("current", current, iso),
+        **_balance("available", available, iso),
+        **_balance("limit", limit, iso),
+        "closed": closed,
+    }
+
+
+def _balance(name: str, amount: Decimal | None, iso: str | None) -> Document:
+    return {
+        name: None if amount is None else exact(amount),
+        f"{name}Minor": None if amount is None or iso is None else minor(amount, iso),
+    }
+
+
+_ITEMS = """
+select i.user_id, i.id::text, i.institution_id, i.institution_name, i.status, i.error_code, i.error_message,
+    i.consent_expires_at
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join items as i on i.id = w.id and i.user_id = w.user_id and i.removed_at is null
+"""
+
+
+def _items(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_ITEMS, _columns(_uuids(keys)))
+    names = ("institutionId", "institutionName", "status", "errorCode", "message", "consentExpiresAt")
+    return {f"users/{row[0]}/items/{row[1]}": dict(zip(names, row[2:], strict=True)) for row in cursor.fetchall()}
+
+
+_CATEGORIES = """
+select c.user_id, c.id, c.name
+from unnest(%s::text[], %s::text[]) as w(user_id, id)
+join categories as c on c.id = w.id and c.user_id = w.user_id and c.removed_at is null
+"""
+
+
+def _categories(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_CATEGORIES, _columns(keys))
+    return {f"users/{row[0]}/categories/{row[1]}": {"name": row[2]} for row in cursor.fetchall()}
+
+
+_BUDGETS = """
+select b.user_id, b.id::text, b.category_id, b.iso_currency, b.limit_amount, b.starts_month
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join budgets as b on b.id = w.id and b.user_id = w.user_id and b.removed_at is null
+"""
+
+
+def _budgets(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_BUDGETS, _columns(_uuids(keys)))
+    return {f"users/{row[0]}/budgets/{row[1]}": _try(budget_document, Budget(*row[1:])) for row in cursor.fetchall()}
+
+
+def budget_document(budget: Budget) -> Document:
+    """A monthly limit."""
+    return {
+        "categoryId": budget.category_id,
+        "currency": budget.iso,
+        "limitMinor": minor(budget.limit, budget.iso),
+        "limit": exact(budget.limit),
+        "startsMonth": month_name(budget.starts_month),
+    }
+
+
+KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
+    "transactions": _transactions,
+    "months": _months,
+    "accounts": _accounts,
+    "items": _items,
+    "categories": _categories,
+    "budgets": _budgets,
+}
+
+
+# --- all paths of an owner (for comparing, not for mirroring) ---
+
+_EXPECTED = """
+select 'users/' || id from users where id = any (%(users)s)
+union all select 'users/' || user_id || '/transactions/' || entry_id
+    from transactions where user_id = any (%(users)s) and removed_at is null
+union select 'users/' || user_id || '/months/' || to_char(month, 'YYYY-MM')
+    from transactions where user_id = any (%(users)s) and removed_at is null
+union all select 'users/' || user_id || '/accounts/' || id from accounts where user_id = any (%(users)s)
+union all select 'users/' || user_id || '/items/' || id from items where user_id = any (%(users)s)
+union all select 'users/' || user_id || '/categories/' || id from categories where user_id = any (%(users)s)
+union all select 'users/' || user_id || '/budgets/' || id from budgets where user_id = any (%(users)s)
+"""
+
+
+def candidates(cursor: Cursor, user_ids: Sequence[str]) -> set[str]:
+    """Answers every path that may have a document in the snapshot's ledger; `project` decides which has."""
+    cursor.execute(_EXPECTED, {"users": list(user_ids)})
+    return {path for (path,) in cursor.fetchall()}
+
+
+def _try(build: Callable[..., Document], *row: Any, month: date | None = None) -> Document | Unshowable:
+    """One document that cannot be built must not stop the others."""
+    try:
+        return build(*row)
+    except (ArithmeticError, ValueError) as error:
+        return Unshowable(f"{type(error).__name__}: {error}", None if month is None else month_name(month))
+
+
+# --- keys ---
+
+
+def _uuids(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(user_id, name) for user_id, name in keys if _is_uuid(name)]
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        return str(uuid.UUID(name)) == name
+    except ValueError:
+        return False
+
+
+def _month(name: str) -> date | None:
+    try:
+        return date.fromisoformat(f"{name}-01") if len(name) == 7 else None
+    except ValueError:
+        return None
+
+
+def _columns(keys: Sequence[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
+    return [key[0] for key in keys], [key[1] for key in keys]
