@@ -86,6 +86,9 @@ class Person:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return self._call("POST", path, body)
 
+    def delete(self, path: str) -> Any:
+        return self._call("DELETE", path, None)
+
     def wait_until_mirrored(self, seconds: float = 60) -> None:
         """Returns when this user's pulls are done and no mark is left; raises TimeoutError."""
         give_up = time.monotonic() + seconds

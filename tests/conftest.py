@@ -7,4 +7,6 @@ pytest_plugins = [
     "tests.fixtures.firestore",
     "tests.fixtures.plaid",
     "tests.fixtures.deps",
+    "tests.fixtures.mirror",
+    "tests.fixtures.stack",
 ]

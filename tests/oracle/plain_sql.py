@@ -1,0 +1,126 @@
+"""What Firestore should hold, said a second time and by other means: one plain SQL statement per kind of document.
+
+Nothing here is shared with `sync/projection.py`. Versions and times are left out: they say when, not what.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg2
+
+_LIVE = """
+with live as (
+    select t.*, e.user_category_id, e.rule_category_id, e.note,
+           coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id) as category,
+           coalesce(t.authorized_date, t.date) as day,
+           case coalesce(t.iso_currency, '')
+               when '' then null when 'JPY' then 0 when 'KWD' then 3 else 2 end as places
+    from transactions t join entries e on e.id = t.entry_id
+    where t.removed_at is null and e.removed_at is null)
+"""
+
+_TRANSACTIONS = (
+    _LIVE
+    + """
+select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
+    'month', to_char(day, 'YYYY-MM'), 'date', day::text, 'bankDate', date::text, 'authorizedDate', authorized_date::text,
+    'name', name, 'merchantName', merchant_name,
+    'amountMinor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text,
+    'currency', iso_currency, 'unofficialCurrency', unofficial_currency, 'currencyDigits', places,
+    'categoryId', category,
+    'categoryOwner', case when user_category_id is not null then 'user'
+                          when rule_category_id is not null then 'rule' else 'bank' end,
+    'bankCategory', bank_category_detailed, 'note', note, 'pending', pending, 'source', source,
+    'accountId', account_id::text, 'paymentChannel', payment_channel)
+from live where day >= (select first_month from mirror_window)
+"""
+)
+
+_MONTHS = (
+    _LIVE
+    + """
+, by_category as (
+    select user_id, to_char(day, 'YYYY-MM') as month, iso_currency, unofficial_currency, category,
+           exists (select from spend_exclusions x where x.category_id = category) as outside,
+           sum(amount) as amount, count(*) as rows, count(*) filter (where pending) as waiting, max(places) as places
+    from live group by 1, 2, 3, 4, 5),
+by_currency as (
+    select user_id, month, iso_currency, jsonb_build_object(
+        'digits', max(places),
+        'spendMinor', round(coalesce(sum(amount) filter (where not outside), 0) * (10::numeric ^ max(places)))::bigint,
+        'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text,
+        'count', sum(rows), 'pendingCount', sum(waiting),
+        'categories', coalesce(jsonb_object_agg(category, jsonb_build_object(
+            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', rows))
+            filter (where not outside), '{}'),
+        'outside', coalesce(jsonb_object_agg(category, jsonb_build_object(
+            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', rows))
+            filter (where outside), '{}')) as document
+    from by_category where iso_currency is not null group by 1, 2, 3),
+by_code as (
+    select user_id, month, unofficial_currency, jsonb_build_object(
+        'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text, 'count', sum(rows)) as document
+    from by_category where unofficial_currency is not null group by 1, 2, 3),
+months as (select user_id, month, sum(rows) as rows, sum(waiting) as waiting from by_category group by 1, 2)
+select 'users/' || m.user_id || '/months/' || m.month, jsonb_build_object(
+    'month', m.month,
+    'currencies', coalesce((select jsonb_object_agg(iso_currency, document) from by_currency c
+                            where (c.user_id, c.month) = (m.user_id, m.month)), '{}'),
+    'unofficial', coalesce((select jsonb_object_agg(unofficial_currency, document) from by_code c
+                            where (c.user_id, c.month) = (m.user_id, m.month)), '{}'),
+    'count', m.rows, 'pendingCount', m.waiting,
+    'budgets', coalesce((
+        select jsonb_agg(jsonb_build_object(
+            'budgetId', b.id, 'categoryId', b.category_id, 'currency', b.iso_currency,
+            'limitMinor', round(b.limit_amount * b.units)::bigint,
+            'limit', trim_scale(b.limit_amount)::text,
+            'spentMinor', round(spent.amount * b.units)::bigint,
+            'spent', trim_scale(spent.amount)::text) order by b.id::text)
+        from (select *, case iso_currency when 'JPY' then 1 when 'KWD' then 1000 else 100 end as units from budgets) b
+        cross join lateral (
+            select coalesce(sum(amount), 0) as amount from by_category c
+            where (c.user_id, c.month) = (m.user_id, m.month)
+              and (c.iso_currency, c.category) = (b.iso_currency, b.category_id)) spent
+        where b.user_id = m.user_id and b.removed_at is null and to_char(b.starts_month, 'YYYY-MM') <= m.month), '[]'),
+    'inWindow', m.month >= (select to_char(first_month, 'YYYY-MM') from mirror_window), 'complete', true)
+from months m
+"""
+)
+
+_ACCOUNTS = """
+select 'users/' || user_id || '/accounts/' || id, jsonb_build_object('itemId', item_id, 'name', name, 'mask', mask,
+    'type', type, 'subtype', subtype, 'currency', iso_currency, 'current', trim_scale(current_balance)::text,
+    'closed', closed_at is not null)
+from accounts where removed_at is null
+"""
+_ITEMS = """
+select 'users/' || user_id || '/items/' || id, jsonb_build_object('institutionId', institution_id,
+    'institutionName', institution_name, 'status', status, 'errorCode', error_code)
+from items where removed_at is null
+"""
+_CATEGORIES = """
+select 'users/' || user_id || '/categories/' || id, jsonb_build_object('name', name)
+from categories where user_id is not null and removed_at is null
+"""
+_BUDGETS = """
+select 'users/' || user_id || '/budgets/' || id, jsonb_build_object('categoryId', category_id, 'currency', iso_currency,
+    'limit', trim_scale(limit_amount)::text, 'startsMonth', to_char(starts_month, 'YYYY-MM'))
+from budgets where removed_at is null
+"""
+_HEADS = """
+select 'users/' || id, jsonb_build_object('schemaVersion', 1, 'email', email, 'displayName', display_name,
+    'window', (select jsonb_build_object('firstMonth', to_char(first_month, 'YYYY-MM')) from mirror_window))
+from users
+"""
+
+
+def documents(database_url: str) -> dict[str, dict[str, Any]]:
+    """Answers every document that should exist for everybody, by path."""
+    expected: dict[str, dict[str, Any]] = {}
+    with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
+        cursor.execute("set transaction isolation level repeatable read")
+        for statement in (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _CATEGORIES, _BUDGETS, _HEADS):
+            cursor.execute(statement)
+            expected.update(cursor.fetchall())
+    return expected

@@ -1,0 +1,194 @@
+"""A random program: people, their banks, edits, SQL and kills, drawn from one seed and told step by step.
+
+The program knows nothing of what should come out; `plain_sql` does. Whatever a server refuses is part of the story.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg2
+
+from local.person import Person, Refused
+from local.stack import Stack
+
+_NAMES = ["Corner Café ☕", "ACME Grocery", "Shell Gas 42", "مطعم السلام", "Payroll ACME", "Transfer to savings",
+          "CREDIT CRD AUTOPAY", "Rent August", "x" * 120, "Netflix"]  # fmt: skip
+_AMOUNTS = ["4.75", "1200", "-25", "10.021521", "0.01", "99999.99", "-3000.5", "7.005", "12.3456789"]
+_CURRENCIES = ["USD", "USD", "USD", "EUR", "JPY", "KWD"]
+_CATEGORIES = ["FOOD_AND_DRINK", "TRAVEL", "INCOME", "LOAN_PAYMENTS_CREDIT_CARD_PAYMENT", "ENTERTAINMENT", None]
+
+
+@dataclass
+class Program:
+    """The people of one run and the dice they share."""
+
+    stack: Stack
+    people: list[Person]
+    dice: random.Random
+    told: list[str] = field(default_factory=list)
+
+    def run(self, steps: int) -> None:
+        """Does `steps` random things; a refusal (an unknown id, a closed bank) is told and passed over."""
+        weighted = [act for act, weight in self._acts().items() for _ in range(weight)]
+        for number in range(steps):
+            act = self.dice.choice(weighted)
+            person = self.dice.choice(self.people)
+            try:
+                outcome = act(person)
+            except Refused as refusal:
+                outcome = f"refused: {str(refusal)[:120]}"
+            self.told.append(f"{number}: {act.__name__.strip('_')} {person.uid[:6]} {outcome or ''}")
+
+    def story(self) -> str:
+        return "\n".join(self.told)
+
+    def _acts(self) -> dict[Callable[[Person], str | None], int]:
+        return {
+            self._buys: 10, self._pends: 6, self._posts: 6, self._bank_modifies: 5, self._bank_removes: 3,
+            self._webhook_repeats: 4, self._edits_category: 10, self._edits_note: 4, self._spends: 6,
+            self._takes_away: 3, self._restores: 2, self._adds_category: 1, self._sets_budget: 2, self._types_sql: 4,
+            self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
+        }  # fmt: skip
+
+    # --- the bank ---
+
+    def _buys(self, person: Person) -> str:
+        return str(person.buy(**self._purchase())["name"])
+
+    def _pends(self, person: Person) -> str:
+        return str(person.buy(**self._purchase(), pending=True)["name"])
+
+    def _purchase(self) -> dict[str, Any]:
+        day = datetime.now(UTC).date() - timedelta(days=self.dice.choice([0, 1, 3, 20, 45, 200, 500]))
+        return {"amount": self.dice.choice(_AMOUNTS), "description": self.dice.choice(_NAMES),
+                "currency": self.dice.choice(_CURRENCIES), "date": day.isoformat()}  # fmt: skip
+
+    def _posts(self, person: Person) -> str | None:
+        pending = self._bank_rows(person, "pending")
+        if not pending:
+            return None
+        row = self.dice.choice(pending)
+        change = self.dice.choice(
+            [{}, {"amount": "5.55"}, {"description": "Posted under another name"}, {"linked": False}]
+        )
+        person.bank("/_local/post", {"transaction_id": row, **change})
+        return f"{row[:8]} {change}"
+
+    def _bank_modifies(self, person: Person) -> str | None:
+        rows = self._bank_rows(person, "true")
+        if not rows:
+            return None
+        row = self.dice.choice(rows)
+        person.bank("/_local/modify", {"transaction_id": row, "amount": self.dice.choice(_AMOUNTS)})
+        return row[:8]
+
+    def _bank_removes(self, person: Person) -> str | None:
+        rows = self._bank_rows(person, "true")
+        if not rows:
+            return None
+        row = self.dice.choice(rows)
+        person.bank("/_local/remove", {"transaction_id": row})
+        return row[:8]
+
+    def _webhook_repeats(self, person: Person) -> str:
+        items = [row[0] for row in self._ask("select plaid_item_id from items where user_id = %s", person.uid)]
+        for _ in range(3):
+            person.bank("/_local/webhook", {"item_id": items[0], "webhook_code": "SYNC_UPDATES_AVAILABLE"})
+        return "3 times"
+
+    # --- the user ---
+
+    def _edits_category(self, person: Person) -> str | None:
+        entry = self._entry(person, "true")
+        category = self.dice.choice(_CATEGORIES + self._own_categories(person))
+        return (
+            entry
+            and f"{entry[:8]} {category} {len(person.patch(f'/api/transactions/{entry}', {'categoryId': category})['marked'])}"
+        )
+
+    def _edits_note(self, person: Person) -> str | None:
+        entry = self._entry(person, "true")
+        note = self.dice.choice(["lunch with Ada", "übermäßig", None])
+        return entry and str(person.patch(f"/api/transactions/{entry}", {"note": note})["marked"])[:40]
+
+    def _spends(self, person: Person) -> str:
+        currency = self.dice.choice(_CURRENCIES)
+        amount = Decimal(self.dice.randint(1, 90000)).scaleb({"JPY": 0, "KWD": -3}.get(currency, -2))
+        body = {"amount": str(amount), "currency": currency, "date": self._purchase()["date"], "name": "Cash",
+                "categoryId": self.dice.choice(_CATEGORIES[:5])}  # fmt: skip
+        return str(person.post("/api/transactions", body)["marked"])[:40]
+
+    def _takes_away(self, person: Person) -> str | None:
+        entry = self._entry(person, "t.source = 'manual' and e.removed_at is null")
+        return entry and str(person.delete(f"/api/transactions/{entry}")["marked"])[:40]
+
+    def _restores(self, person: Person) -> str | None:
+        entry = self._entry(person, "t.source = 'manual' and e.removed_at is not null")
+        return entry and str(person.post(f"/api/transactions/{entry}/restore", {})["marked"])[:40]
+
+    def _adds_category(self, person: Person) -> str:
+        return str(person.post("/api/categories", {"name": f"Own {self.dice.randint(0, 10**9)}"})["category"]["id"])
+
+    def _sets_budget(self, person: Person) -> str:
+        body = {"categoryId": self.dice.choice(_CATEGORIES[:5]), "currency": self.dice.choice(["USD", "JPY"]),
+                "limit": "250", "startsMonth": date.today().replace(day=1).isoformat()[:7]}  # noqa: DTZ011  # fmt: skip
+        return str(person.post("/api/budgets", body)["marked"])[:60]
+
+    # --- somebody in psql, and somebody with a hammer ---
+
+    def _types_sql(self, person: Person) -> str:
+        statement = self.dice.choice([
+            "update transactions set name = name || '!' where user_id = %s and source = 'bank' and random() < 0.1",
+            "update entries set user_category_id = 'TRAVEL' where user_id = %s and random() < 0.1",
+            "update entries set rule_category_id = 'MEDICAL' where user_id = %s and random() < 0.1",
+            "update transactions set amount = amount + 1 where user_id = %s and source = 'manual'",
+            "delete from transactions where user_id = %s and source = 'manual' and random() < 0.3",
+        ])  # fmt: skip
+        with psycopg2.connect(self.stack.database_url()) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, (person.uid,))
+            return f"{cursor.rowcount} rows: {statement[:50]}"
+
+    def _kills_worker(self, _: Person) -> str:
+        return self._kill("worker")
+
+    def _kills_mirror(self, _: Person) -> str:
+        return self._kill("mirror")
+
+    def _restarts_firestore(self, _: Person) -> str:
+        return self._kill("firestore")
+
+    def _kill(self, name: str) -> str:
+        process = self.stack.child(name).process
+        assert process is not None
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        return f"pid {process.pid}"
+
+    # --- looking ---
+
+    def _bank_rows(self, person: Person, where: str) -> list[str]:
+        query = (f"select plaid_transaction_id from transactions where user_id = %s and source = 'bank'"
+                 f" and removed_at is null and {where} order by plaid_transaction_id")  # fmt: skip
+        return [row[0] for row in self._ask(query, person.uid)]
+
+    def _entry(self, person: Person, where: str) -> str | None:
+        query = (f"select e.id::text from entries e join transactions t on t.entry_id = e.id and t.removed_at is null"
+                 f" where e.user_id = %s and {where} order by e.id")  # fmt: skip
+        rows = [row[0] for row in self._ask(query, person.uid)]
+        return str(self.dice.choice(rows)) if rows else None
+
+    def _own_categories(self, person: Person) -> list[str | None]:
+        return [row[0] for row in self._ask("select id from categories where user_id = %s order by id", person.uid)]
+
+    def _ask(self, query: str, uid: str) -> list[tuple[Any, ...]]:
+        with psycopg2.connect(self.stack.database_url()) as connection, connection.cursor() as cursor:
+            cursor.execute(query, (uid,))
+            return cursor.fetchall()
