@@ -1,0 +1,91 @@
+import { AppShell, Box, Container, Grid, Group, Stack, Title } from "@mantine/core";
+import { useMemo } from "react";
+
+import { Troubles } from "@/app/Troubles";
+import { useMonth } from "@/app/use-month";
+import { BanksPanel } from "@/features/banks/components/BanksPanel";
+import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
+import { AddCategory } from "@/features/categories/components/AddCategory";
+import { BuySomething } from "@/features/demo/components/BuySomething";
+import { LiveIndicator } from "@/features/live/components/LiveIndicator";
+import { UserMenu } from "@/features/session/components/UserMenu";
+import { MonthSwitcher } from "@/features/spending/components/MonthSwitcher";
+import { SpendPanel } from "@/features/spending/components/SpendPanel";
+import { TransactionsPanel } from "@/features/transactions/components/TransactionsPanel";
+import { currenciesInUse } from "@/lib/currencies";
+import { accountSchema } from "@/lib/documents";
+import { useDocuments } from "@/lib/live/hooks";
+import { useServices } from "@/lib/services";
+
+/** The one page of somebody signed in: a month of their money, and where it comes from. */
+export function Home({ onSignOut }: { onSignOut: () => void }) {
+  return (
+    <AppShell header={{ height: 60 }} padding="md">
+      <AppShell.Header>
+        <Header onSignOut={onSignOut} />
+      </AppShell.Header>
+      <AppShell.Main>
+        <Container size="lg" px={0}>
+          <Troubles />
+          <Month />
+        </Container>
+      </AppShell.Main>
+    </AppShell>
+  );
+}
+
+function Header({ onSignOut }: { onSignOut: () => void }) {
+  return (
+    <Container size="lg" h="100%">
+      <Group h="100%" justify="space-between" wrap="nowrap" gap="xs">
+        <Group gap="xs" wrap="nowrap">
+          <img src="/favicon.svg" width={28} height={28} alt="" />
+          <Title order={1} size="h4" visibleFrom="xs">
+            Livespend
+          </Title>
+        </Group>
+        <Group gap="sm" wrap="nowrap">
+          <LiveIndicator />
+          <UserMenu onSignOut={onSignOut} />
+        </Group>
+      </Group>
+    </Container>
+  );
+}
+
+function Month() {
+  const { config } = useServices();
+  const { month, current, known, totals, settled, archived, choose } = useMonth();
+  const accounts = useDocuments("accounts", accountSchema);
+  const currencies = useMemo(
+    () => currenciesInUse(totals?.data.currencies ?? {}, accounts.documents.map(({ data }) => data.currency)),
+    [totals, accounts],
+  );
+  return (
+    <Stack gap="md">
+      <Group justify="space-between" gap="xs">
+        <MonthSwitcher month={month} current={current} known={known} onChange={choose} />
+        <Group gap="xs">
+          {config.bankUrl !== null && <BuySomething bankUrl={config.bankUrl} />}
+          <AddCategory />
+        </Group>
+      </Group>
+      <Grid gap="md">
+        <Grid.Col span={{ base: 12, md: 7 }}>
+          <SpendPanel month={month} totals={totals} settled={settled} />
+        </Grid.Col>
+        <Grid.Col span={{ base: 12, md: 5 }}>
+          <Stack gap="md">
+            <BudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
+            <BanksPanel />
+          </Stack>
+        </Grid.Col>
+        <Grid.Col span={12}>
+          <Box>
+            <TransactionsPanel key={month} month={month} totals={totals} archived={archived} currencies={currencies} />
+          </Box>
+        </Grid.Col>
+      </Grid>
+    </Stack>
+  );
+}

@@ -1,0 +1,98 @@
+import { ActionIcon, Alert, Badge, Button, Group, Menu, Stack, Text } from "@mantine/core";
+import { CircleAlert, Ellipsis, Unlink } from "lucide-react";
+import { useState } from "react";
+
+import { ConfirmDialog } from "@/components/ConfirmDialog";
+import { removeItem } from "@/features/banks/api/remove-item";
+import { AccountLine } from "@/features/banks/components/AccountLine";
+import { statusWords } from "@/features/banks/item-status";
+import type { Account, Item } from "@/lib/documents";
+import { useEdit } from "@/lib/live/edits";
+import type { Read } from "@/lib/live/hooks";
+import { useServices } from "@/lib/services";
+import { toast } from "@/lib/toasts";
+
+export interface ItemCardProps {
+  item: Read<Item>;
+  accounts: readonly Read<Account>[];
+  busy: boolean;
+  onRepair: (itemId: string) => void;
+}
+
+/** A linked bank: how its connection is, and its accounts. */
+export function ItemCard({ item: { id, path, data }, accounts, busy, onRepair }: ItemCardProps) {
+  const status = statusWords(data);
+  const name = data.institutionName ?? "Your bank";
+  return (
+    <Stack component="li" gap="sm" data-path={path} data-status={data.status}>
+      <Group justify="space-between" wrap="nowrap" gap="xs">
+        <Text fw={600} dir="auto" className="truncate shrink">
+          {name}
+        </Text>
+        <Group gap={4} wrap="nowrap" className="no-shrink">
+          <Badge variant="light" color={status.color}>
+            {status.label}
+          </Badge>
+          <ItemMenu itemId={id} name={name} />
+        </Group>
+      </Group>
+      {status.says !== null && (
+        <Alert color={status.color} icon={<CircleAlert size={18} />} p="sm">
+          <Stack gap="xs" align="flex-start">
+            {status.says}
+            {status.repairable && (
+              <Button size="xs" onClick={() => onRepair(id)} loading={busy}>
+                Sign in at the bank
+              </Button>
+            )}
+          </Stack>
+        </Alert>
+      )}
+      <Stack component="ul" className="plain-list" gap="xs" aria-label={`Accounts at ${name}`}>
+        {accounts.map((account) => (
+          <AccountLine key={account.id} account={account.data} path={account.path} />
+        ))}
+      </Stack>
+    </Stack>
+  );
+}
+
+function ItemMenu({ itemId, name }: { itemId: string; name: string }) {
+  const { api } = useServices();
+  const [asking, setAsking] = useState(false);
+  const remove = useEdit({
+    send: () => removeItem(api, itemId),
+    onAnswer: () => {
+      setAsking(false);
+      toast(`${name} is unlinked`);
+    },
+    trouble: "The bank was not unlinked",
+  });
+  return (
+    <>
+      <Menu position="bottom-end">
+        <Menu.Target>
+          <ActionIcon variant="subtle" color="gray" aria-label={`More for ${name}`}>
+            <Ellipsis size={18} />
+          </ActionIcon>
+        </Menu.Target>
+        <Menu.Dropdown>
+          <Menu.Item c="red" leftSection={<Unlink size={16} aria-hidden />} onClick={() => setAsking(true)}>
+            Unlink this bank
+          </Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <ConfirmDialog
+        opened={asking}
+        title={`Unlink ${name}?`}
+        confirm="Unlink"
+        busy={remove.isPending}
+        onConfirm={() => remove.mutate(undefined)}
+        onCancel={() => setAsking(false)}
+      >
+        Its accounts and transactions leave Livespend, with your categories and notes on them, and every total changes
+        accordingly. Expenses that you added by hand stay.
+      </ConfirmDialog>
+    </>
+  );
+}

@@ -1,0 +1,17 @@
+import * as v from "valibot";
+
+import type { Api } from "@/lib/api/client";
+import { type Mark, markedSchema } from "@/lib/live/versions";
+import type { Month } from "@/lib/months";
+
+export interface NewBudget {
+  readonly categoryId: string;
+  readonly currency: string;
+  readonly limit: string;
+  readonly startsMonth: Month;
+}
+
+export function addBudget(api: Api, budget: NewBudget, idempotencyKey: string): Promise<{ marked: Mark[] }> {
+  const answer = v.object({ marked: markedSchema });
+  return api.send({ method: "POST", path: "/api/budgets", body: budget, idempotencyKey, answer });
+}

@@ -1,0 +1,101 @@
+import { Button, Group, Modal, Stack } from "@mantine/core";
+import { type SubmitEvent, useState } from "react";
+
+import { AMOUNT_WORDS, AmountInput } from "@/components/AmountInput";
+import { CategorySelect } from "@/components/CategorySelect";
+import { CurrencySelect } from "@/components/CurrencySelect";
+import { addBudget, type NewBudget } from "@/features/budgets/api/add-budget";
+import { changeBudget } from "@/features/budgets/api/change-budget";
+import { IdempotencyKeys } from "@/lib/api/idempotency";
+import { useCategories } from "@/lib/categories/use-categories";
+import type { BudgetProgress } from "@/lib/documents";
+import { useEdit } from "@/lib/live/edits";
+import { parseAmount } from "@/lib/money";
+import type { Month } from "@/lib/months";
+import { useServices } from "@/lib/services";
+
+export interface BudgetDialogProps {
+  opened: boolean;
+  onClose: () => void;
+  month: Month;
+  currencies: readonly string[];
+  /** The budget to change; null sets a new one. */
+  budget: BudgetProgress | null;
+}
+
+export function BudgetDialog({ opened, onClose, budget, ...rest }: BudgetDialogProps) {
+  return (
+    <Modal opened={opened} onClose={onClose} title={budget === null ? "Set a budget" : "Change the budget"} centered>
+      <BudgetForm budget={budget} onDone={onClose} {...rest} />
+    </Modal>
+  );
+}
+
+type FormProps = Omit<BudgetDialogProps, "opened" | "onClose"> & { onDone: () => void };
+
+function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
+  const { api } = useServices();
+  const categories = useCategories();
+  const [categoryId, setCategoryId] = useState<string | null>(budget?.categoryId ?? null);
+  const [currency, setCurrency] = useState(budget?.currency ?? currencies[0] ?? "USD");
+  const [amount, setAmount] = useState(budget?.limit ?? "");
+  const [trouble, setTrouble] = useState<{ amount?: string; category?: string }>({});
+  const [keys] = useState(() => new IdempotencyKeys());
+  const save = useEdit({
+    send: (wish: NewBudget) =>
+      budget === null ? addBudget(api, wish, keys.for(wish)) : changeBudget(api, budget.budgetId, wish.limit),
+    trouble: "The budget was not saved",
+    onAnswer: onDone,
+  });
+
+  const submit = (event: SubmitEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    const parsed = parseAmount(amount, currency);
+    const problems = {
+      ...("problem" in parsed ? { amount: AMOUNT_WORDS[parsed.problem] } : {}),
+      ...(categoryId === null ? { category: "Choose a category." } : {}),
+    };
+    setTrouble(problems);
+    if ("problem" in parsed || categoryId === null) return;
+    save.mutate({ categoryId, currency, limit: parsed.exact, startsMonth: month });
+  };
+
+  return (
+    <form onSubmit={submit}>
+      <Stack>
+        <CategorySelect
+          label="Category"
+          categories={categories}
+          value={categoryId}
+          onChange={setCategoryId}
+          error={trouble.category}
+          disabled={budget !== null}
+          data-autofocus
+        />
+        <Group align="flex-start" wrap="nowrap">
+          <AmountInput
+            label="Each month"
+            value={amount}
+            onChange={(event) => setAmount(event.currentTarget.value)}
+            error={trouble.amount}
+            className="grow"
+          />
+          <CurrencySelect
+            inUse={currencies}
+            value={currency}
+            onChange={(value) => setCurrency(value ?? currency)}
+            disabled={budget !== null}
+          />
+        </Group>
+        <Group justify="flex-end">
+          <Button variant="default" onClick={onDone}>
+            Cancel
+          </Button>
+          <Button type="submit" loading={save.isPending}>
+            Save budget
+          </Button>
+        </Group>
+      </Stack>
+    </form>
+  );
+}

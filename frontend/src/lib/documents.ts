@@ -1,0 +1,126 @@
+/**
+ * The documents that the mirror keeps, as the page reads them (docs/documents.md is their description).
+ * Firestore promises no shape, so each document is checked at this edge; unknown fields are let through,
+ * because a newer mirror may write more than this page knows.
+ */
+import * as v from "valibot";
+
+import { versionSchema } from "@/lib/live/versions";
+
+const text = v.nullable(v.string());
+const whole = v.pipe(v.number(), v.integer());
+const instant = v.custom<{ toDate(): Date }>(
+  (value) => typeof value === "object" && value !== null && "toDate" in value && typeof value.toDate === "function",
+);
+
+export const headSchema = v.object({
+  version: versionSchema,
+  email: v.optional(text, null),
+  displayName: v.optional(text, null),
+  window: v.object({ firstMonth: v.string() }),
+});
+
+export const transactionSchema = v.object({
+  version: versionSchema,
+  month: v.string(),
+  date: v.string(),
+  bankDate: v.optional(text, null),
+  authorizedDate: v.optional(text, null),
+  name: v.string(),
+  merchantName: v.optional(text, null),
+  amount: v.string(),
+  amountMinor: v.optional(v.nullable(whole), null),
+  currency: v.optional(text, null),
+  unofficialCurrency: v.optional(text, null),
+  currencyDigits: v.optional(v.nullable(whole), null),
+  categoryId: v.string(),
+  categoryOwner: v.picklist(["user", "rule", "bank"]),
+  note: v.optional(text, null),
+  pending: v.boolean(),
+  source: v.picklist(["bank", "manual"]),
+  accountId: v.optional(text, null),
+});
+
+/** What stands in the place of a transaction that the mirror could not write: it still counts, so it is shown. */
+export const unshowableSchema = v.object({ version: versionSchema, month: v.string(), date: v.optional(text, null) });
+
+const categoryTotalSchema = v.object({ minor: whole, amount: v.string(), count: whole });
+
+export const currencyTotalsSchema = v.object({
+  digits: whole,
+  spendMinor: whole,
+  spend: v.string(),
+  count: whole,
+  pendingCount: whole,
+  categories: v.record(v.string(), categoryTotalSchema),
+  outside: v.record(v.string(), categoryTotalSchema),
+});
+
+export const monthSchema = v.object({
+  version: versionSchema,
+  month: v.string(),
+  currencies: v.record(v.string(), currencyTotalsSchema),
+  unofficial: v.optional(v.record(v.string(), v.object({ spend: v.string(), count: whole })), {}),
+  count: whole,
+  pendingCount: whole,
+  budgets: v.array(
+    v.object({
+      budgetId: v.string(),
+      categoryId: v.string(),
+      currency: v.string(),
+      limitMinor: whole,
+      limit: v.string(),
+      spentMinor: whole,
+      spent: v.string(),
+    }),
+  ),
+  inWindow: v.boolean(),
+  complete: v.boolean(),
+  reflectsAt: v.optional(v.nullable(instant), null),
+});
+
+export const accountSchema = v.object({
+  version: versionSchema,
+  itemId: v.string(),
+  name: v.string(),
+  officialName: v.optional(text, null),
+  mask: v.optional(text, null),
+  type: v.string(),
+  subtype: v.optional(text, null),
+  currency: v.optional(text, null),
+  unofficialCurrency: v.optional(text, null),
+  currencyDigits: v.optional(v.nullable(whole), null),
+  current: v.optional(text, null),
+  available: v.optional(text, null),
+  closed: v.boolean(),
+});
+
+export const itemSchema = v.object({
+  version: versionSchema,
+  institutionName: v.optional(text, null),
+  // Open on purpose: a status that this page does not know is shown as trouble, not dropped.
+  status: v.string(),
+  errorCode: v.optional(text, null),
+  message: v.optional(text, null),
+  consentExpiresAt: v.optional(v.nullable(instant), null),
+});
+
+export const categorySchema = v.object({ version: versionSchema, name: v.string() });
+
+export const budgetSchema = v.object({
+  version: versionSchema,
+  categoryId: v.string(),
+  currency: v.string(),
+  limitMinor: whole,
+  limit: v.string(),
+  startsMonth: v.string(),
+});
+
+export type Transaction = v.InferOutput<typeof transactionSchema>;
+export type MonthTotals = v.InferOutput<typeof monthSchema>;
+export type CurrencyTotals = v.InferOutput<typeof currencyTotalsSchema>;
+export type CategoryTotal = v.InferOutput<typeof categoryTotalSchema>;
+export type BudgetProgress = MonthTotals["budgets"][number];
+export type Account = v.InferOutput<typeof accountSchema>;
+export type Item = v.InferOutput<typeof itemSchema>;
+export type Budget = v.InferOutput<typeof budgetSchema>;

@@ -1,0 +1,81 @@
+/** How components read the live store. */
+import { useEffect, useMemo } from "react";
+import * as v from "valibot";
+import { useStore } from "zustand";
+import { useShallow } from "zustand/react/shallow";
+
+import { type Change, changeAt } from "@/lib/live/guesses";
+import { type LiveDocument, NOTHING_YET, type Topic, type TopicKey, transactionsOf, type WholeCollection } from "@/lib/live/topics";
+import type { Month } from "@/lib/months";
+import { useServices } from "@/lib/services";
+
+export type Connection = "connecting" | "live" | "offline";
+
+export interface Read<T> {
+  readonly path: string;
+  readonly id: string;
+  readonly data: T;
+}
+
+export interface Documents<T> {
+  readonly documents: readonly Read<T>[];
+  /** Documents that this page does not understand. */
+  readonly unreadable: number;
+  readonly settled: boolean;
+}
+
+export function useTopic(key: TopicKey): Topic {
+  return useStore(useServices().live.store, (state) => state.topics[key] ?? NOTHING_YET);
+}
+
+/** The documents of a small collection, checked against their schema. */
+export function useDocuments<T>(key: WholeCollection | "head", schema: v.GenericSchema<unknown, T>): Documents<T> {
+  const topic = useTopic(key);
+  return useMemo(() => {
+    const documents = topic.documents.flatMap((document) => readAs(schema, document));
+    return { documents, unreadable: topic.documents.length - documents.length, settled: topic.settled };
+  }, [topic, schema]);
+}
+
+/** The newest transactions of a month, as they are in Firestore; null listens to none. */
+export function useMonthPage(month: Month | null, size: number): Topic {
+  const { live } = useServices();
+  useEffect(() => (month === null ? undefined : live.watchMonth(month, size)), [live, month, size]);
+  return useStore(live.store, (state) => (month === null ? NOTHING_YET : (state.topics[transactionsOf(month)] ?? NOTHING_YET)));
+}
+
+/** What the person's own edits, still on their way, lay over a document. */
+export function useChangeAt(path: string): Change {
+  return useStore(
+    useServices().live.store,
+    useShallow((state) => changeAt(state.guesses, path)),
+  );
+}
+
+export function useIsOnItsWay(path: string): boolean {
+  return useStore(useServices().live.store, (state) => state.guesses.some((guess) => guess.path === path));
+}
+
+/** Documents whose deletion is on its way. */
+export function useHiddenPaths(): readonly string[] {
+  return useStore(
+    useServices().live.store,
+    useShallow((state) => state.guesses.flatMap(({ path, change }) => (path !== null && change.removed === true ? [path] : []))),
+  );
+}
+
+export function useEditsOnTheirWay(): number {
+  return useStore(useServices().live.store, (state) => state.guesses.length);
+}
+
+const cache = new WeakMap<LiveDocument, Read<unknown>[]>();
+
+/** One result or none. Kept per document: an unchanged document is checked once and keeps its identity. */
+function readAs<T>(schema: v.GenericSchema<unknown, T>, document: LiveDocument): Read<T>[] {
+  const known = cache.get(document);
+  if (known !== undefined) return known as Read<T>[];
+  const parsed = v.safeParse(schema, document.data);
+  const read = parsed.success ? [{ path: document.path, id: document.id, data: parsed.output }] : [];
+  cache.set(document, read);
+  return read;
+}

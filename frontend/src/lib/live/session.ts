@@ -1,0 +1,201 @@
+/**
+ * One signed-in person's connection to Firestore, from sign-in to sign-out.
+ *
+ * Opened with the small collections; months come and go as they are looked at. The SDK reconnects by itself; a
+ * listener that Firestore refuses is opened again with growing pauses. Closing ends every listener, then
+ * terminates and clears the SDK's store, so that nothing of one person is left for the next.
+ */
+import type { FirebaseApp } from "firebase/app";
+import {
+  clearIndexedDbPersistence,
+  collection,
+  connectFirestoreEmulator,
+  doc,
+  type DocumentSnapshot,
+  type Firestore,
+  initializeFirestore,
+  limit,
+  memoryLocalCache,
+  onSnapshot,
+  orderBy,
+  query,
+  type Query,
+  type QuerySnapshot,
+  type SnapshotMetadata,
+  terminate,
+  where,
+} from "firebase/firestore";
+
+import { batcher, createLiveStore, type LiveEvent, type LiveStore, type Snapshot } from "@/lib/live/store";
+import { type TopicKey, transactionsOf, WHOLE_COLLECTIONS } from "@/lib/live/topics";
+import type { Month } from "@/lib/months";
+
+/** A month stays connected this long after the last look, so that going back to it shows it at once. */
+const LINGER_MS = 5_000;
+const RETRY_MS = { first: 1_000, longest: 60_000 };
+
+interface Listening {
+  close: () => void;
+  watchers: number;
+  size: number;
+}
+
+export class LiveSession {
+  readonly store: LiveStore = createLiveStore();
+  readonly #db: Firestore;
+  readonly #emit: (event: LiveEvent) => void;
+  readonly #months = new Map<Month, Listening>();
+  readonly #closers: (() => void)[] = [];
+
+  constructor(
+    app: FirebaseApp,
+    firestoreHost: string | null,
+    readonly uid: string,
+  ) {
+    this.#db = initializeFirestore(app, { localCache: memoryLocalCache() });
+    if (firestoreHost !== null) connectFirestoreEmulator(this.#db, ...hostAndPort(firestoreHost));
+    this.#emit = batcher(this.store, uid);
+    this.#closers.push(this.#listenToHead());
+    for (const name of WHOLE_COLLECTIONS) {
+      this.#closers.push(this.#listen(name, collection(this.#db, "users", uid, name)));
+    }
+  }
+
+  /** Reports an edit's guess, answer or refusal; it joins whatever the listeners bring in the same moment. */
+  readonly report = (event: LiveEvent): void => this.#emit(event);
+
+  documentPath(name: string, id: string): string {
+    return `users/${this.uid}/${name}/${id}`;
+  }
+
+  /** Listens to the newest transactions of a month until the returned function is called. */
+  watchMonth(month: Month, size: number): () => void {
+    const listening = this.#months.get(month) ?? this.#openMonth(month, size);
+    listening.watchers += 1;
+    if (size > listening.size) this.#widenMonth(month, listening, size);
+    return () => {
+      listening.watchers -= 1;
+      setTimeout(() => this.#closeUnwatched(month, listening), LINGER_MS);
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closers) close();
+    for (const listening of this.#months.values()) listening.close();
+    this.#months.clear();
+    await terminate(this.#db);
+    await clearIndexedDbPersistence(this.#db);
+  }
+
+  #openMonth(month: Month, size: number): Listening {
+    const listening = { close: this.#listenToMonth(month, size), watchers: 0, size };
+    this.#months.set(month, listening);
+    return listening;
+  }
+
+  /** The narrow listener goes only when the wide one has answered: the rows on screen never blink. */
+  #widenMonth(month: Month, listening: Listening, size: number): void {
+    const closeNarrow = listening.close;
+    const closeWide = this.#listenToMonth(month, size, closeNarrow);
+    listening.size = size;
+    listening.close = () => {
+      closeNarrow();
+      closeWide();
+    };
+  }
+
+  #closeUnwatched(month: Month, listening: Listening): void {
+    if (listening.watchers > 0 || this.#months.get(month) !== listening) return;
+    listening.close();
+    this.#months.delete(month);
+    this.#emit({ type: "closed", topic: transactionsOf(month) });
+  }
+
+  #listenToMonth(month: Month, size: number, onSettled?: () => void): () => void {
+    const transactions = collection(this.#db, "users", this.uid, "transactions");
+    const page = query(transactions, where("month", "==", month), orderBy("date", "desc"), limit(size));
+    return this.#listen(transactionsOf(month), page, onSettled);
+  }
+
+  #listen(topic: TopicKey, source: Query, onSettled?: () => void): () => void {
+    return this.#keepOpen(topic, (listener) =>
+      onSnapshot(source, { includeMetadataChanges: true }, {
+        next: (snapshot) => {
+          const first = !listener.settled;
+          if (!this.#vouchedFor(topic, listener, snapshot)) return;
+          if (first) onSettled?.();
+          this.#emit({ type: "snapshot", topic, snapshot: fromQuery(snapshot) });
+        },
+        error: (error) => listener.denied(error.code),
+      }),
+    );
+  }
+
+  #listenToHead(): () => void {
+    return this.#keepOpen("head", (listener) =>
+      onSnapshot(doc(this.#db, "users", this.uid), { includeMetadataChanges: true }, {
+        next: (snapshot) => {
+          if (!this.#vouchedFor("head", listener, snapshot)) return;
+          this.#emit({ type: "snapshot", topic: "head", snapshot: fromDocument(snapshot) });
+        },
+        error: (error) => listener.denied(error.code),
+      }),
+    );
+  }
+
+  /** Until the server has answered a listener once, what the cache holds is not taken for the truth. */
+  #vouchedFor(topic: TopicKey, listener: Listener, { metadata }: { metadata: SnapshotMetadata }): boolean {
+    listener.settled ||= !metadata.fromCache;
+    if (!listener.settled) this.#emit({ type: "unreached", topic });
+    return listener.settled;
+  }
+
+  /** Opens a listener, and opens it again after each refusal; the returned function ends it for good. */
+  #keepOpen(topic: TopicKey, open: (listener: Listener) => () => void): () => void {
+    let pause = RETRY_MS.first;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let close: () => void;
+    const denied = (reason: string) => {
+      this.#emit({ type: "denied", topic, reason });
+      timer = setTimeout(start, pause);
+      pause = Math.min(pause * 2, RETRY_MS.longest);
+    };
+    const start = () => {
+      close = open({ settled: false, denied });
+    };
+    start();
+    return () => {
+      clearTimeout(timer);
+      close();
+    };
+  }
+}
+
+/** One opening of a listener. */
+interface Listener {
+  settled: boolean;
+  denied: (reason: string) => void;
+}
+
+function fromQuery(snapshot: QuerySnapshot): Snapshot {
+  return {
+    documents: snapshot.docs.map((one) => ({ path: one.ref.path, id: one.id, data: one.data() })),
+    changed: new Set(snapshot.docChanges().map((change) => change.doc.ref.path)),
+    stale: snapshot.metadata.fromCache,
+  };
+}
+
+function fromDocument(snapshot: DocumentSnapshot): Snapshot {
+  const { path } = snapshot.ref;
+  const data = snapshot.data();
+  return {
+    documents: data === undefined ? [] : [{ path, id: snapshot.id, data }],
+    changed: new Set([path]),
+    stale: snapshot.metadata.fromCache,
+  };
+}
+
+function hostAndPort(address: string): [string, number] {
+  const { hostname, port } = new URL(`http://${address}`);
+  return [hostname, Number(port)];
+}

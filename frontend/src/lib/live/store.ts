@@ -1,0 +1,123 @@
+/**
+ * What the listeners brought and what the person guessed, in one store that changes in one step.
+ *
+ * The Firestore SDK reports the documents of one mirror commit listener by listener, each in a timer of its own.
+ * Everything reported in that round is gathered and applied at once, so a row and its total change in the same
+ * frame, and a guess goes in the very step that brings its document.
+ */
+import { createStore, type StoreApi } from "zustand/vanilla";
+
+import { afterEvent, type Guess, type GuessEvent } from "@/lib/live/guesses";
+import { type LiveDocument, NOTHING_YET, type Topic, type TopicKey, WHOLE_COLLECTIONS } from "@/lib/live/topics";
+import type { Version } from "@/lib/live/versions";
+
+export interface LiveState {
+  readonly topics: Readonly<Partial<Record<TopicKey, Topic>>>;
+  readonly guesses: readonly Guess[];
+}
+
+export type LiveEvent =
+  | { readonly type: "snapshot"; readonly topic: TopicKey; readonly snapshot: Snapshot }
+  | { readonly type: "unreached"; readonly topic: TopicKey }
+  | { readonly type: "denied"; readonly topic: TopicKey; readonly reason: string }
+  | { readonly type: "closed"; readonly topic: TopicKey }
+  | GuessEvent;
+
+export interface Snapshot {
+  readonly documents: readonly LiveDocument[];
+  readonly changed: ReadonlySet<string>;
+  readonly stale: boolean;
+}
+
+export type LiveStore = StoreApi<LiveState>;
+
+export function createLiveStore(): LiveStore {
+  return createStore<LiveState>(() => ({ topics: {}, guesses: [] }));
+}
+
+/** Gathers events and applies them together after the timers already due have run. */
+export function batcher(store: LiveStore, uid: string): (event: LiveEvent) => void {
+  let waiting: LiveEvent[] = [];
+  const flush = () => {
+    const events = waiting;
+    waiting = [];
+    store.setState((state) => events.reduce((next, event) => applyEvent(next, event, uid), state));
+  };
+  return (event) => {
+    if (waiting.length === 0) setTimeout(flush, 0);
+    waiting.push(event);
+  };
+}
+
+export function applyEvent(state: LiveState, event: LiveEvent, uid: string): LiveState {
+  switch (event.type) {
+    case "snapshot":
+      return applySnapshot(state, event.topic, event.snapshot, uid);
+    case "unreached":
+      return withTopic(state, event.topic, { ...topicOf(state, event.topic), stale: true });
+    case "denied":
+      return withTopic(state, event.topic, { ...topicOf(state, event.topic), stale: true, refused: event.reason });
+    case "closed":
+      return applyClosed(state, event.topic, uid);
+    default:
+      return withGuessEvents(state, [event], uid);
+  }
+}
+
+export function versionOf(data: unknown): Version | null {
+  const version = (data as { version?: Partial<Version> } | null)?.version;
+  return typeof version?.epoch === "number" && typeof version.number === "number" ? (version as Version) : null;
+}
+
+function applySnapshot(state: LiveState, key: TopicKey, snapshot: Snapshot, uid: string): LiveState {
+  const before = new Map(topicOf(state, key).documents.map((document) => [document.path, document]));
+  const documents = snapshot.documents.map((document) =>
+    snapshot.changed.has(document.path) ? document : (before.get(document.path) ?? document),
+  );
+  const next = withTopic(state, key, { documents, settled: true, stale: snapshot.stale, refused: null });
+  for (const document of documents) before.delete(document.path);
+  const arrived = documents.filter((document) => snapshot.changed.has(document.path)).flatMap(arrival);
+  return withGuessEvents(next, [...arrived, ...[...before.keys()].map(departure)], uid);
+}
+
+function arrival({ path, data }: LiveDocument): GuessEvent[] {
+  const version = versionOf(data);
+  return version === null ? [] : [{ type: "arrived", path, version }];
+}
+
+function departure(path: string): GuessEvent {
+  return { type: "left", path };
+}
+
+function applyClosed(state: LiveState, key: TopicKey, uid: string): LiveState {
+  const left = topicOf(state, key).documents.map(({ path }) => departure(path));
+  const topics = { ...state.topics };
+  // eslint-disable-next-line @typescript-eslint/no-dynamic-delete -- the key set is the set of open listeners
+  delete topics[key];
+  return withGuessEvents({ ...state, topics }, left, uid);
+}
+
+function withTopic(state: LiveState, key: TopicKey, topic: Topic): LiveState {
+  return { ...state, topics: { ...state.topics, [key]: topic } };
+}
+
+function withGuessEvents(state: LiveState, events: readonly GuessEvent[], uid: string): LiveState {
+  if (events.length === 0) return state;
+  const onScreen = (path: string) => versionOnScreen(state, path, uid);
+  const guesses = events.reduce((guesses, event) => afterEvent(guesses, event, onScreen), state.guesses);
+  return guesses === state.guesses ? state : { ...state, guesses };
+}
+
+/** Null: not there, but a listener would bring it. Undefined: no listener would. */
+function versionOnScreen(state: LiveState, path: string, uid: string): Version | null | undefined {
+  for (const topic of Object.values(state.topics)) {
+    const found = topic?.documents.find((document) => document.path === path);
+    if (found !== undefined) return versionOf(found.data);
+  }
+  const collection = path.slice(`users/${uid}/`.length).split("/")[0];
+  return WHOLE_COLLECTIONS.some((name) => name === collection) ? null : undefined;
+}
+
+function topicOf(state: LiveState, key: TopicKey): Topic {
+  return state.topics[key] ?? NOTHING_YET;
+}

@@ -1,0 +1,42 @@
+/** Months are text, "2026-11", from the ledger to the screen: no clock and no time zone moves them. */
+
+export type Month = string;
+
+const SHAPE = /^\d{4}-(0[1-9]|1[0-2])$/;
+
+export function isMonth(text: string | null): text is Month {
+  return text !== null && SHAPE.test(text);
+}
+
+/** The month on the wall calendar of the person looking. */
+export function monthOf(now: Date): Month {
+  return `${String(now.getFullYear()).padStart(4, "0")}-${String(now.getMonth() + 1).padStart(2, "0")}`;
+}
+
+/** The day on the wall calendar of the person looking, "2026-11-21". */
+export function dayOf(now: Date): string {
+  return `${monthOf(now)}-${String(now.getDate()).padStart(2, "0")}`;
+}
+
+export function shiftMonth(month: Month, by: number): Month {
+  const count = Number(month.slice(0, 4)) * 12 + Number(month.slice(5)) - 1 + by;
+  return `${String(Math.floor(count / 12)).padStart(4, "0")}-${String((count % 12) + 1).padStart(2, "0")}`;
+}
+
+/** Known months, newest first, with the current and the chosen one among them. */
+export function monthChoices(known: readonly Month[], ...more: Month[]): Month[] {
+  return [...new Set([...known, ...more])].sort().reverse();
+}
+
+export function monthName(month: Month, locale?: string): string {
+  return written(`${month}-01`, { month: "long", year: "numeric" }, locale);
+}
+
+export function dayName(day: string, locale?: string): string {
+  return written(day, { weekday: "long", day: "numeric", month: "long" }, locale);
+}
+
+function written(day: string, shape: Intl.DateTimeFormatOptions, locale?: string): string {
+  const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
+  return new Intl.DateTimeFormat(locale, { ...shape, timeZone: "UTC" }).format(Date.UTC(year, month - 1, date));
+}

@@ -1,0 +1,17 @@
+import { defineConfig, mergeConfig } from "vitest/config";
+
+import base from "./vite.config";
+
+export default mergeConfig(
+  base,
+  defineConfig({
+    test: {
+      environment: "jsdom",
+      include: ["src/**/*.test.{ts,tsx}"],
+      setupFiles: ["src/test/setup.ts"],
+      restoreMocks: true,
+      unstubGlobals: true,
+      dangerouslyIgnoreUnhandledErrors: false,
+    },
+  }),
+);
