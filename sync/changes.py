@@ -99,7 +99,7 @@ class Acknowledgement:
     unparked: list[str] = field(default_factory=list)
 
 
-def connect(url: str, *, name: str = APPLICATION) -> Connection:
+def connect(url: str, *, name: str = f"{APPLICATION}-work") -> Connection:
     """Opens a connection that notices a dead peer within seconds; raises psycopg2.OperationalError."""
     return psycopg2.connect(
         url, application_name=name, connect_timeout=5, keepalives=1, keepalives_idle=5, keepalives_interval=2,
@@ -114,7 +114,7 @@ class Session:
     """
 
     def __init__(self, url: str) -> None:
-        self._connection = connect(url)
+        self._connection = connect(url, name=APPLICATION)
         self._connection.autocommit = True
         self._cursor = self._connection.cursor()
         self._cursor.execute(f"listen {CHANNEL}")
@@ -200,6 +200,22 @@ def read_marks(cursor: Cursor, owners: Sequence[str]) -> list[Marked]:
     ]
 
 
+def read_mirror_state(cursor: Cursor, owner: str) -> tuple[dict[str, Held], set[str]]:
+    """Reads all that Firestore is known to hold of an owner, and the paths that are marked."""
+    cursor.execute(
+        "select path, update_time, deleted, digest, epoch, number from mirror_state where owner = %s", (owner,)
+    )
+    states = {row[0]: held for row in cursor.fetchall() if (held := _held(row[1:])) is not None}
+    cursor.execute("select path from changes where owner = %s", (owner,))
+    return states, {path for (path,) in cursor.fetchall()}
+
+
+def read_parked(cursor: Cursor, owner: str) -> dict[str, Version]:
+    """Reads which documents of an owner are parked, and at which version."""
+    cursor.execute("select path, epoch, number from parked_documents where owner = %s", (owner,))
+    return {path: Version(epoch, number) for path, epoch, number in cursor.fetchall()}
+
+
 def _held(columns: Sequence[Any]) -> Held | None:
     if columns[0] is None:
         return None
@@ -258,6 +274,29 @@ def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> None:
     marks = [(a.owner, path, *version) for a in done for path, version in a.marks]
     if marks:
         cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
+
+
+_STATUS = """
+select (select count(*) from owners where dirty), (select count(*) from changes),
+    (select count(*) from mirror_state where not deleted),
+    extract(epoch from clock_timestamp() - (select min(dirty_since) from owners where dirty))::float8,
+    (select count(*) from pg_stat_activity where application_name = %s and datname = current_database()),
+    (select to_char(first_month, 'YYYY-MM') from mirror_window)
+"""
+_PARKED = "select path, error_code, error_message, parked_at from parked_documents order by parked_at limit 100"
+
+
+def read_status(cursor: Cursor) -> dict[str, Any]:
+    """Reads how far behind the mirror is, how many mirrors listen, and what is parked."""
+    cursor.execute(_STATUS, (APPLICATION,))
+    names = ("dirtyOwners", "marks", "documents", "oldestDirtySeconds", "mirrors", "windowFirstMonth")
+    status = dict(zip(names, cursor.fetchone() or (), strict=True))
+    cursor.execute(_PARKED)
+    status["parked"] = [
+        {"path": path, "code": code, "message": message, "since": since.isoformat()}
+        for path, code, message, since in cursor.fetchall()
+    ]
+    return status
 
 
 # Two statements on purpose: the second one's snapshot is taken after the counters are locked, so it sees every mark

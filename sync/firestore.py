@@ -97,6 +97,11 @@ class Firestore:
         times = [get_time(r.update_time) if r.HasField("update_time") else None for r in answer.write_results]
         return Committed(get_time(answer.commit_time), times)
 
+    def clock(self) -> datetime:
+        """Firestore's own time: what is read after this call holds every commit before it. Raises FirestoreError."""
+        request = rpc_types.BatchGetDocumentsRequest.pb()(database=self._database, documents=[self.name("clock/none")])
+        return max(get_time(answer.read_time) for answer in self._stream("BatchGetDocuments", request))
+
     def read(self, paths: Iterable[str]) -> dict[str, Any | None]:
         """Reads these documents as they are now, None where there is none. Raises FirestoreError."""
         names = [self.name(path) for path in paths]

@@ -111,6 +111,21 @@ def make_plan(
     return _Planner(claim, observed, notes, stamp, name_of).plan()
 
 
+def versioned(version: Version, content: Document) -> Document:
+    """A document with the version it is built at."""
+    return {"version": {"epoch": version.epoch, "number": version.number}, **content}
+
+
+def stand_in(path: str, version: Version, content: Document | Unshowable, owner: OwnerRow) -> Document:
+    """What is shown in place of a document that Firestore refuses: that it exists, and in which month."""
+    document = versioned(version, {"unshowable": True})
+    if path == owner.owner:
+        window = {"firstMonth": window_of(owner.first_month)}
+        return {**document, "schemaVersion": SCHEMA_VERSION, "window": window}
+    month = content.month if isinstance(content, Unshowable) else content.get("month")
+    return document if month is None else {**document, "month": month}
+
+
 def settle(plan: Plan, commit_time: datetime, update_times: list[datetime | None]) -> Acknowledgement:
     """Answers what a successful commit settles."""
     done = plan.settled
@@ -137,10 +152,11 @@ class _Planner:
         self.writes: list[Write] = []
         self.settled = Acknowledgement(self.owner)
         self.needs_head = False
+        self.left = claim.left
 
     def plan(self) -> Plan:
         if self.claim.owner.exists and self._basis(self.owner).update_time is None:
-            self._head(claimed=self.owner in self.claim.marks)
+            self._head_alone()
         else:
             for path, marked in self.claim.marks.items():
                 if path != self.owner:
@@ -211,6 +227,12 @@ class _Planner:
 
     # --- the head ---
 
+    def _head_alone(self) -> None:
+        """The first commit of an owner: whatever else is claimed waits for the next, which this head will guard."""
+        others = [marked.mark.version for path, marked in self.claim.marks.items() if path != self.owner]
+        self.left = min([*others, *([self.left] if self.left else [])], default=None)
+        self._head(claimed=self.owner in self.claim.marks)
+
     def _head_if_needed(self) -> None:
         claimed = self.claim.marks.get(self.owner)
         if not self.claim.owner.exists:
@@ -259,7 +281,7 @@ class _Planner:
         return content if isinstance(content, Unshowable) else {**content, **self._head_stamp()}
 
     def _head_stamp(self) -> Document:
-        counter, left = self.claim.owner.counter, self.claim.left
+        counter, left = self.claim.owner.counter, self.left
         reached = counter if left is None else Version(left.epoch, left.number - 1)
         return {
             "mirrorHead": {"epoch": reached.epoch, "number": reached.number},
@@ -312,15 +334,11 @@ class _Planner:
             self.settled.unparked.append(path)
 
     def _stamped(self, path: str, version: Version, content: Document) -> Document:
-        document = {"version": {"epoch": version.epoch, "number": version.number}, **content}
+        document = versioned(version, content)
         if "complete" in content:
             document["reflectsAt"] = max(marked.mark.marked_at for marked in self.claim.marks.values())
         return document
 
     def _stand_in(self, path: str, version: Version, content: Document | Unshowable) -> Document:
-        stand_in: Document = {"version": {"epoch": version.epoch, "number": version.number}, "unshowable": True}
-        if path == self.owner:
-            window = {"firstMonth": window_of(self.claim.owner.first_month)}
-            return {**stand_in, "schemaVersion": SCHEMA_VERSION, "window": window, **self._head_stamp()}
-        month = content.month if isinstance(content, Unshowable) else content.get("month")
-        return stand_in if month is None else {**stand_in, "month": month}
+        document = stand_in(path, version, content, self.claim.owner)
+        return {**document, **self._head_stamp()} if path == self.owner else document

@@ -1,17 +1,17 @@
 -- Marking: statement triggers note, in the writer's own transaction, which documents may differ now.
 -- Every function here is SECURITY DEFINER with a pinned search_path and belongs to livespend_marker, who sees all rows.
 
--- The one lock order: users before households, ascending within each. Creates missing counters.
+-- The one lock order: users before households, ascending within each. Creates missing counters, in that order too.
 create function lock_owners(wanted_owners text[]) returns void
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     insert into owners (owner)
-    select distinct o from unnest(wanted_owners) as o
-    where not exists (select from owners where owners.owner = o)
-    order by 1
+    select distinct_owner from (select distinct unnest(wanted_owners) as distinct_owner) as wanted
+    where not exists (select from owners where owners.owner = distinct_owner)
+    order by distinct_owner like 'households/%', distinct_owner
     on conflict do nothing;
     perform 1 from owners where owner = any (wanted_owners)
-    order by (owner like 'households/%'), owner
+    order by owner like 'households/%', owner
     for update;
 end
 $$;
@@ -83,6 +83,18 @@ language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 begin
     raise exception 'TRUNCATE % marks nothing; use DELETE, whose trigger does', tg_table_name
         using errcode = 'feature_not_supported';
+end
+$$;
+
+-- Marks are found by id and owner: a row that changed either would leave its former document behind.
+create function refuse_move() returns trigger
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+begin
+    if (to_jsonb(new) -> 'id', to_jsonb(new) -> 'user_id') is distinct from (to_jsonb(old) -> 'id', to_jsonb(old) -> 'user_id') then
+        raise exception 'a row of % keeps its id and its owner: insert a new one', tg_table_name
+            using errcode = 'feature_not_supported';
+    end if;
+    return new;
 end
 $$;
 
@@ -359,6 +371,18 @@ begin
                        'for each statement execute function refuse_truncate()', projected);
         execute format('alter table %I enable always trigger marks_insert, enable always trigger marks_update, '
                        'enable always trigger marks_delete, enable always trigger refuses_truncate', projected);
+    end loop;
+end
+$$;
+
+do $$
+declare
+    projected text;
+begin
+    foreach projected in array array['users', 'items', 'accounts', 'categories', 'budgets', 'entries', 'transactions'] loop
+        execute format('create trigger refuses_move before update of id%2$s on %1$I for each row execute function refuse_move()',
+                       projected, case projected when 'users' then '' else ', user_id' end);
+        execute format('alter table %I enable always trigger refuses_move', projected);
     end loop;
 end
 $$;

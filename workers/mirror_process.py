@@ -1,0 +1,41 @@
+"""The mirror as a process: settings, logs, signals, and an exit status that says how it ended.
+
+SIGTERM and SIGINT let what is under way be acknowledged, then it ends with 0; a second one changes nothing. Killed
+outright it leaves marks, which the next mirror finds. Started by `livespend mirror`; any number may run.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from sync import log
+from sync.deps import Deps, build_deps
+from sync.mirror import Mirror
+from sync.settings import NEEDS, read_settings
+
+
+def run(env: Mapping[str, str] = os.environ, *, until_clean: bool = False) -> None:
+    """Mirrors until a signal comes, or until nothing is dirty. Raises InvalidSettings."""
+    with mirror_deps(env) as deps:
+        mirror = Mirror(deps)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: mirror.stop())
+        mirror.run(until_clean=until_clean)
+        log.get(__name__).info("mirror_ended", **mirror.counts)
+
+
+@contextmanager
+def mirror_deps(env: Mapping[str, str] = os.environ) -> Iterator[Deps]:
+    """The mirror's dependencies, closed afterwards. Raises InvalidSettings."""
+    settings = read_settings(env, needs=NEEDS["mirror"])
+    log.configure(settings.log_level, settings.log_format)
+    deps = build_deps(settings, door="mirror")
+    try:
+        yield deps
+    finally:
+        deps.engine.dispose()
+        if deps.firestore is not None:
+            deps.firestore.close()
