@@ -1,0 +1,95 @@
+"""Accounts: stored as the bodies that Plaid shows; balances do not follow transactions, as in Plaid's Sandbox."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from local.plaid import wire
+from local.plaid.currencies import codes
+from local.plaid.custom_user import Account
+from local.plaid.errors import PlaidError
+from local.plaid.world import World
+
+
+def store_accounts(world: World, item: int, accounts: Sequence[Account]) -> list[str]:
+    """Writes an item's accounts; answers their ids in order."""
+    ids = [world.mint.id("account") for _ in accounts]
+    for number, (account_id, account) in enumerate(zip(ids, accounts, strict=True)):
+        text = wire.dumps(_body(account_id, account))
+        sql = "insert into accounts (account_id, item, number, body) values (?, ?, ?, ?)"
+        world.store.run(sql, account_id, item, number, text)
+    return ids
+
+
+def _body(account_id: str, account: Account) -> dict[str, Any]:
+    iso, unofficial = codes(account.currency)
+    return {
+        "account_id": account_id,
+        "balances": {
+            "available": account.available,
+            "current": account.current,
+            "iso_currency_code": iso,
+            "limit": account.limit,
+            "unofficial_currency_code": unofficial,
+        },
+        "holder_category": "personal",
+        "mask": account.mask,
+        "name": account.name,
+        "official_name": account.official_name,
+        "subtype": account.subtype,
+        "type": account.type,
+    }
+
+
+def open_accounts(world: World, item: int, wanted: Sequence[str] | None = None) -> list[wire.Verbatim]:
+    """The bodies of an item's open accounts, or of those wanted; raises for one that is not there."""
+    sql = "select account_id, body from accounts where item = ? and closed = 0 order by number"
+    found = {row["account_id"]: wire.Verbatim(row["body"]) for row in world.store.each(sql, item)}
+    if wanted is None:
+        if not found:
+            raise PlaidError("NO_ACCOUNTS")
+        return list(found.values())
+    if missing := [account_id for account_id in wanted if account_id not in found]:
+        raise PlaidError("INVALID_ACCOUNT_ID", f"failed to find requested account ID: {', '.join(missing)}")
+    return [found[account_id] for account_id in wanted]
+
+
+def default_account(world: World, item: int) -> sqlite3.Row:
+    """Where a purchase goes when nobody says: the first depository or credit account, else the first."""
+    return pick(world, item, ("depository", "credit"))
+
+
+def pick(world: World, item: int, types: Sequence[str]) -> sqlite3.Row:
+    """The item's first open account of one of the types, else its first."""
+    sql = "select *, json_extract(body, '$.type') as type from accounts where item = ? and closed = 0 order by number"
+    rows = world.store.all(sql, item)
+    if not rows:
+        raise PlaidError("NO_ACCOUNTS")
+    return next((row for row in rows if row["type"] in types), rows[0])
+
+
+def named(world: World, item: int, account_id: str) -> sqlite3.Row:
+    """An open account by id, mask or name; raises INVALID_ACCOUNT_ID."""
+    row = world.store.one(
+        "select * from accounts where item = ?1 and closed = 0 and (account_id = ?2 or json_extract(body, '$.mask') = ?2"
+        " or json_extract(body, '$.name') = ?2) order by account_id <> ?2, number limit 1",
+        item,
+        account_id,
+    )
+    if row is None:
+        raise PlaidError("INVALID_ACCOUNT_ID")
+    return row
+
+
+def currency(account: sqlite3.Row) -> str:
+    balances = wire.loads(account["body"])["balances"]
+    return str(balances["iso_currency_code"] or balances["unofficial_currency_code"])
+
+
+def stored(world: World, account_ids: Sequence[str]) -> list[wire.Verbatim]:
+    """The bodies of accounts by id, closed ones left out."""
+    marks = ", ".join("?" * len(account_ids))
+    sql = f"select body from accounts where account_id in ({marks}) and closed = 0 order by item, number"
+    return [wire.Verbatim(row[0]) for row in world.store.each(sql, *account_ids)]

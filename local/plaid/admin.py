@@ -1,0 +1,301 @@
+"""The admin API below /_local: what a person at the bank, or a test, may do that Plaid's API does not offer.
+
+Never part of Plaid; docs/local-plaid.md lists it. Bodies are as strict as Plaid's. Each call is one transaction of
+the store. An item is named by `item_id`, or by `user` (a client_user_id): that user's newest linked, living item.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields as fields_of
+from datetime import date, timedelta
+from typing import Any
+
+from local.plaid import bank, bank_rows, items, link, signing, wire
+from local.plaid.errors import PlaidError
+from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
+from local.plaid.fields import (
+    Shape,
+    anything,
+    day,
+    each,
+    flag,
+    nested,
+    one_of,
+    optional,
+    required,
+    text,
+    whole,
+)
+from local.plaid.world import READINESS, World
+
+Handler = Callable[[World, dict[str, Any]], dict[str, Any]]
+_word = text(least=1)
+_WHERE: Shape = {"item_id": optional(_word), "user": optional(_word)}
+_NOTIFY: Shape = {"notify": optional(flag)}
+_RAW: Shape = {"raw": optional(anything), "without": optional(each(_word))}
+_ROW: Shape = {
+    "amount": required(bank_rows.money),
+    "description": optional(text()),
+    "date": optional(day),
+    "authorized_date": optional(day, nullable=True),
+    "currency": optional(bank_rows.currency_code),
+    "pending": optional(flag),
+    "account": optional(_word),
+    "merchant_name": optional(_word, nullable=True),
+    "category": optional(bank_rows.detailed_category),
+    "pending_transaction_id": optional(_word, nullable=True),
+    **_RAW,
+}
+
+
+def item_of(world: World, ask: Mapping[str, Any]) -> sqlite3.Row:
+    """The item that a request names; raises NOT_FOUND or MISSING_FIELDS."""
+    if item_id := ask.get("item_id"):
+        row = world.store.one("select * from items where item_id = ?", item_id)
+    elif user := ask.get("user"):
+        row = world.store.one(
+            "select * from items where client_user_id = ? and access_token is not null and removed_at is null"
+            " order by item desc limit 1",
+            user,
+        )
+    else:
+        raise PlaidError("MISSING_FIELDS", "the following required fields are missing: user or item_id")
+    if row is None:
+        raise PlaidError("NOT_FOUND", "no linked item of that name")
+    return row
+
+
+def purchases(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """A purchase (or, with a negative amount, a refund) at the user's bank."""
+    item = item_of(world, ask)
+    entry = bank_rows.purchase(world, item, ask)
+    bank.add(world, item, [entry], notify=ask.get("notify", True))
+    return {
+        "transaction": wire.Verbatim(entry.body or ""),
+        "item_id": item["item_id"],
+        "held": not bank.is_visible(item),
+    }
+
+
+def transactions(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Many rows at once: `rows` as they are, or `count` believable ones."""
+    item = item_of(world, ask)
+    if ("rows" in ask) == ("count" in ask):
+        raise PlaidError("INVALID_FIELD", "exactly one of rows and count must be given")
+    made = bank_rows.explicit(world, item, ask["rows"]) if "rows" in ask else bank_rows.generated(world, item, ask)
+    bank.add(world, item, made, notify=ask.get("notify", True))
+    ids = [entry.transaction_id for entry in made]
+    return {"transaction_ids": ids, "item_id": item["item_id"], "held": not bank.is_visible(item)}
+
+
+def modify(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Changes a live transaction; without any field it is reported as modified, yet the same."""
+    changed = bank_rows.changed_fields(ask)
+    body = bank.modify(world, ask["transaction_id"], changed, notify=ask.get("notify", True))
+    return {"transaction": body}
+
+
+def remove(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    bank.remove(world, ask["transaction_ids"], notify=ask.get("notify", True))
+    return {"removed": ask["transaction_ids"]}
+
+
+def post(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """A pending transaction posts under a new id."""
+    body = bank.post(
+        world,
+        ask["transaction_id"],
+        amount=bank_rows.exact(ask["amount"]) if "amount" in ask else None,
+        day=date.fromisoformat(ask["date"]) if "date" in ask else None,
+        name=ask.get("name"),
+        link=ask.get("link", True),
+        notify=ask.get("notify", True),
+    )
+    return {"transaction": body}
+
+
+def break_login(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    item = item_of(world, ask)
+    code = ask.get("error_code", "ITEM_LOGIN_REQUIRED")
+    items.break_with(world, item, code)
+    return {"item_id": item["item_id"], "error_code": code}
+
+
+def repair(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Heals an item as if the user had signed in elsewhere: LOGIN_REPAIRED goes out."""
+    item = item_of(world, ask)
+    items.heal(world, item, announce=True)
+    return {"item_id": item["item_id"]}
+
+
+def readiness(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    item = item_of(world, ask)
+    items.make_ready(world, item["item"], ask["to"])
+    return {"item_id": item["item_id"], "readiness": items.by_number(world, item["item"])["readiness"]}
+
+
+def clock(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Moves the stand-in's clock forward; webhook signatures keep the machine's time."""
+    world.clock.advance(timedelta(days=ask.get("days", 0), seconds=ask.get("seconds", 0)))
+    return {"now": wire.timestamp(world.clock.now()), "today": world.clock.today()}
+
+
+def rotate_key(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    return {"key_id": signing.new_key(world.store, world.mint)}
+
+
+def arm(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Arms one fault."""
+    named = {name: value for name, value in ask.items() if name != "user"}
+    if "user" in ask:
+        named["item_id"] = item_of(world, ask)["item_id"]
+    return {"fault": world.faults.arm(Fault(**named)).as_json()}
+
+
+def faults(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    return {"faults": [fault.as_json() for fault in world.faults.listed()]}
+
+
+def disarm(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    world.faults.clear()
+    return {}
+
+
+def list_items(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """All items with their accounts; no tokens."""
+    return {"items": [_item(world, row) for row in world.store.all("select * from items order by item")]}
+
+
+def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
+    counts = world.store.one(
+        "select count(*), coalesce(sum(pending), 0) from changes where item = ? and next_seq is null and body is not null",
+        row["item"],
+    )
+    assert counts is not None
+    accounts = world.store.each(
+        "select account_id, closed, body from accounts where item = ? order by number", row["item"]
+    )
+    shown = ("name", "mask", "type", "subtype")
+    return {
+        **{name: row[name] for name in ("item_id", "institution_id", "username", "webhook", "readiness", "error")},
+        "user": row["client_user_id"],
+        "linked": row["access_token"] is not None,
+        "removed": row["removed_at"] is not None,
+        "synced": bool(row["synced"]),
+        "changes": row["head"],
+        "transactions": counts[0],
+        "pending": counts[1],
+        "held": world.store.value("select count(*) from held where item = ?", row["item"]),
+        "warnings": json.loads(row["warnings"]),
+        "accounts": [
+            {"account_id": account["account_id"], "closed": bool(account["closed"])}
+            | {name: json.loads(account["body"])[name] for name in shown}
+            for account in accounts
+        ],
+    }
+
+
+def list_transactions(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """What the bank holds right now: every live transaction of an item, oldest change first."""
+    from local.plaid.changelog import live
+
+    item = item_of(world, ask)
+    return {"transactions": [wire.Verbatim(entry.body or "") for entry in live(world.store, item["item"])]}
+
+
+def list_requests(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """The calls to Plaid's endpoints so far, oldest first; no tokens."""
+    return {"requests": list(world.requests)}
+
+
+def list_webhooks(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """The webhooks so far: what, where to, how it went."""
+    rows = world.store.all("select id, url, body, mode, attempts, state, outcome from outbox order by id")
+    return {"webhooks": [dict(row) | {"body": json.loads(row["body"])} for row in rows]}
+
+
+def health(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    return {"stand_in": "plaid", "today": world.clock.today(), "seed": world.config.seed}
+
+
+@dataclass(frozen=True)
+class Admin:
+    shape: Shape
+    handler: Handler
+
+
+_fault_shape: Shape = {
+    "fault": required(one_of(*CALL_FAULTS, *WEBHOOK_FAULTS)),
+    **{
+        field.name: optional(anything)
+        for field in fields_of(Fault)
+        if field.name not in ("fault", "id", "struck", "passed")
+    },
+    "user": optional(_word),
+    "after": optional(whole(0)),
+    "times": optional(whole(1)),
+    "page": optional(whole(1)),
+    "when": optional(one_of("before", "after")),
+}
+_credentials: Shape = {
+    "link_token": required(_word),
+    "institution_id": required(_word),
+    "username": required(_word),
+    "password": required(text()),
+}
+
+ADMIN: dict[tuple[str, str], Admin] = {
+    ("POST", "/_local/purchases"): Admin({**_WHERE, **_ROW, "amount": optional(bank_rows.money), **_NOTIFY}, purchases),
+    ("POST", "/_local/transactions"): Admin(
+        {
+            **_WHERE,
+            **_NOTIFY,
+            "rows": optional(each(nested(_ROW))),
+            "count": optional(whole(1, 500_000)),
+            "first_date": optional(day),
+            "last_date": optional(day),
+            "account": optional(_word),
+        },
+        transactions,
+    ),
+    ("GET", "/_local/transactions"): Admin(_WHERE, list_transactions),
+    ("POST", "/_local/modify"): Admin(
+        {
+            "transaction_id": required(_word),
+            **{name: field for name, field in _ROW.items() if name not in ("account", "amount")},
+            "amount": optional(bank_rows.money),
+            **_NOTIFY,
+        },
+        modify,
+    ),
+    ("POST", "/_local/remove"): Admin({"transaction_ids": required(each(_word, least=1)), **_NOTIFY}, remove),
+    ("POST", "/_local/post"): Admin(
+        {
+            "transaction_id": required(_word),
+            "amount": optional(bank_rows.money),
+            "date": optional(day),
+            "name": optional(_word),
+            "link": optional(flag),
+            **_NOTIFY,
+        },
+        post,
+    ),
+    ("POST", "/_local/break"): Admin({**_WHERE, "error_code": optional(_word)}, break_login),
+    ("POST", "/_local/repair"): Admin(_WHERE, repair),
+    ("POST", "/_local/readiness"): Admin({**_WHERE, "to": required(one_of(*READINESS))}, readiness),
+    ("POST", "/_local/clock"): Admin({"days": optional(whole(0)), "seconds": optional(whole(0))}, clock),
+    ("POST", "/_local/rotate-key"): Admin({}, rotate_key),
+    ("POST", "/_local/faults"): Admin(_fault_shape, arm),
+    ("GET", "/_local/faults"): Admin({}, faults),
+    ("DELETE", "/_local/faults"): Admin({}, disarm),
+    ("GET", "/_local/items"): Admin({}, list_items),
+    ("GET", "/_local/requests"): Admin({}, list_requests),
+    ("GET", "/_local/webhooks"): Admin({}, list_webhooks),
+    ("GET", "/_local/health"): Admin({}, health),
+    ("POST", "/_local/link/session"): Admin({"link_token": required(_word)}, link.session),
+    ("POST", "/_local/link/preview"): Admin(_credentials, link.preview),
+    ("POST", "/_local/link/connect"): Admin(_credentials, link.connect),
+}

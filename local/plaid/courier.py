@@ -1,0 +1,108 @@
+"""The courier: sends the outbox's webhooks in the background, and moves items along their readiness timeline.
+
+Success is exactly 200 within ten seconds. Anything else is tried again after 30 s, then four times longer each time,
+six times in all; the schedule can be scaled. Signed anew at each attempt. What is in the outbox survives a restart.
+A held webhook (fault `webhook_reorder`) goes after the next one of its item, or after two seconds alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+
+import aiohttp
+
+from local.plaid import items, signing
+from local.plaid.clock import Clock
+from local.plaid.world import World
+
+RETRIES = 6
+_FIRST_DELAY, _GROWTH = 30.0, 4.0
+_HELD_SECONDS = 2.0
+_AT_ONCE = 16
+
+
+class Courier:
+    """One per world; `run` until cancelled."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._event = asyncio.Event()
+        self._sending: set[asyncio.Task[None]] = set()
+        world.wake = self._event.set
+
+    async def run(self) -> None:
+        timeout = aiohttp.ClientTimeout(total=self._world.config.webhook_timeout)
+        self._world.store.run("update outbox set state = 'due' where state = 'sending'")
+        async with aiohttp.ClientSession(timeout=timeout, trust_env=False) as session:
+            try:
+                while True:
+                    self._event.clear()
+                    items.due_timers(self._world)
+                    self._send_due(session)
+                    await self._wait()
+            finally:
+                for task in self._sending:
+                    task.cancel()
+                await asyncio.gather(*self._sending, return_exceptions=True)
+
+    async def _wait(self) -> None:
+        """Until woken or until the next retry, held webhook or timer is due."""
+        next_due = self._world.store.value(
+            "select min(at) from (select min(due_at) at from outbox where state = 'due' union all"
+            " select min(due_at) + ? from outbox where state = 'held' union all select min(due_at) from timers)",
+            _HELD_SECONDS,
+        )
+        busy = len(self._sending) >= _AT_ONCE
+        seconds = None if next_due is None or busy else max(next_due - Clock.machine_seconds(), 0.001)
+        try:
+            await asyncio.wait_for(self._event.wait(), seconds)
+        except TimeoutError:
+            return
+
+    def _send_due(self, session: aiohttp.ClientSession) -> None:
+        now = Clock.machine_seconds()
+        late = "update outbox set state = 'due' where state = 'held' and due_at <= ?"
+        self._world.store.run(late, now - _HELD_SECONDS)
+        room = _AT_ONCE - len(self._sending)
+        due = "select * from outbox where state = 'due' and due_at <= ? order by due_at, id limit ?"
+        for row in self._world.store.all(due, now, max(room, 0)):
+            self._world.store.run("update outbox set state = 'sending' where id = ?", row["id"])
+            task = asyncio.get_running_loop().create_task(self._deliver(session, row))
+            self._sending.add(task)
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._sending.discard(task)
+        self._event.set()
+
+    async def _deliver(self, session: aiohttp.ClientSession, row: sqlite3.Row) -> None:
+        outcome = await self._post(session, row)
+        if outcome == "200":
+            self._world.store.run("update outbox set state = 'sent', outcome = ? where id = ?", outcome, row["id"])
+            release = "update outbox set state = 'due' where state = 'held' and item = ?"
+            self._world.store.run(release, row["item"])
+            return
+        attempts = row["attempts"] + 1
+        delay = _FIRST_DELAY * _GROWTH ** row["attempts"] * self._world.config.retry_scale
+        self._world.store.run(
+            "update outbox set state = ?, attempts = ?, due_at = ?, outcome = ? where id = ?",
+            "given up" if attempts > RETRIES else "due",
+            attempts,
+            Clock.machine_seconds() + delay,
+            outcome,
+            row["id"],
+        )
+
+    async def _post(self, session: aiohttp.ClientSession, row: sqlite3.Row) -> str:
+        signed = row["body"].encode()
+        sent = json.dumps(json.loads(signed)).encode() if row["mode"] == "webhook_reindent" else signed
+        headers = {"Content-Type": "application/json", "User-Agent": "Plaid Webhook (stand-in)"}
+        if row["mode"] != "webhook_no_header":
+            headers["Plaid-Verification"] = signing.sign(self._world.store, signed, row["mode"])
+        try:
+            async with session.post(row["url"], data=sent, headers=headers, allow_redirects=False) as answer:
+                return str(answer.status)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            return type(error).__name__

@@ -1,0 +1,67 @@
+"""The running stand-in: its parts, passed to every endpoint. One world per server; nothing is global."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from local.plaid import signing
+from local.plaid.clock import Clock
+from local.plaid.faults import Faults
+from local.plaid.mint import Mint
+from local.plaid.store import Store
+
+_REQUESTS_KEPT = 10_000
+READINESS = ("NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE")
+
+
+@dataclass(frozen=True)
+class Config:
+    """How a stand-in runs. `readiness` are the seconds until an item's first 30 days, then all its history, are there;
+    `manual_readiness` leaves new items NOT_READY until told; `retry_scale` shortens the webhook retry schedule."""
+
+    client_id: str
+    secret: str
+    host: str = "127.0.0.1"
+    port: int = 0
+    data: Path | None = None
+    seed: str = "livespend"
+    today: date | None = None
+    readiness: tuple[float, float] | None = None
+    manual_readiness: bool = False
+    retry_scale: float = 1.0
+    webhook_timeout: float = 10.0
+
+
+@dataclass
+class World:
+    """Everything an endpoint may touch. `wake` tells the courier and the timers that there is new work."""
+
+    config: Config
+    store: Store
+    clock: Clock
+    mint: Mint
+    faults: Faults = field(default_factory=Faults)
+    requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
+    calls: int = 0
+    wake: Callable[[], None] = lambda: None
+
+    def commit(self) -> AbstractContextManager[None]:
+        return self.store.commit()
+
+
+def create(config: Config) -> World:
+    """Opens the store and makes the signing key of a fresh one; raises ValueError when the folder has another seed."""
+    store = Store(config.data)
+    with store.commit():
+        if (seed := store.meta("seed", config.seed)) != config.seed:
+            raise ValueError(f"the data folder was made with the seed {seed!r}, not {config.seed!r}")
+        mint = Mint(config.seed, store)
+        if store.value("select count(*) from keys") == 0:
+            signing.new_key(store, mint)
+    return World(config, store, Clock(config.today), mint)
