@@ -6,7 +6,7 @@ the listeners. A crash before the disk write leaves nothing, after it everything
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from local.firestore import pb
 from local.firestore.clock import Clock
@@ -17,10 +17,8 @@ from local.firestore.storage.disk import Disk
 from local.firestore.storage.history import Change, History, Past
 from local.firestore.storage.records import Record
 from local.firestore.storage.store import Reader, Store
-from local.firestore.write.batch import Batch, Proposal
+from local.firestore.write.batch import Batch, Permit
 from local.firestore.write.intent import Intent
-
-Permit = Callable[[Proposal, Reader], None]
 
 
 class Database:
@@ -55,8 +53,8 @@ class Database:
 
     def commit(self, intents: Iterable[Intent], permit: Permit | None = None) -> tuple[list[pb.WriteResult], int]:
         """Applies all writes or none; answers their results and the commit time."""
-        batch = Batch(self.root, self.store, self.clock.commit_time(), permit)
-        results = [batch.apply(intent) for intent in intents]
+        batch = Batch(self.root, self.store, self.clock.commit_time())
+        results = batch.apply(intents, permit)
         self._keep(batch.changes(), batch.commit_time)
         self.stats.count_commit(len(results))
         return results, batch.commit_time

@@ -7,19 +7,16 @@ the vendor's emulator. `close` writes the clock down; without it (kill -9) the l
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from local.firestore.access import Caller, Gate
 from local.firestore.clock import Clock
 from local.firestore.database import Database
 from local.firestore.faults import Faults
 from local.firestore.names import check_database, project_of
+from local.firestore.rules import Rules
 from local.firestore.stats import Stats
 from local.firestore.storage.disk import Memory, SqliteDisk
 from local.firestore.transactions import Transactions
-
-if TYPE_CHECKING:
-    from local.firestore.rules import Rules
 
 
 class Engine:
@@ -27,7 +24,7 @@ class Engine:
 
     def __init__(self, data: Path | None = None, rules_text: str | None = None) -> None:
         self._rules: dict[str, Rules] = {}
-        self._default_rules = None if rules_text is None else _load(rules_text)
+        self._default_rules = None if rules_text is None else Rules.load(rules_text)
         self._disk = Memory() if data is None else SqliteDisk(data)
         self.clock = Clock(self._disk.newest)
         self.faults = Faults()
@@ -58,7 +55,7 @@ class Engine:
 
     def load_rules(self, text: str, project: str | None = None) -> None:
         """Replaces the rules (of one project, or of all); raises RulesSyntaxError and keeps the old ones."""
-        rules = _load(text)
+        rules = Rules.load(text)
         if project is None:
             self._default_rules = rules
             self._rules.clear()
@@ -76,9 +73,3 @@ class Engine:
 
     def close(self) -> None:
         self._disk.close(self.clock.read_time())
-
-
-def _load(text: str) -> Rules:
-    from local.firestore.rules import Rules
-
-    return Rules.load(text)

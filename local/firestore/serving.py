@@ -10,6 +10,7 @@ import asyncio
 import socket
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -34,6 +35,7 @@ class Server:
         app = application(self._webchannel, Rest(engine), Admin(engine, project))
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=0.1)
         self._grpc = GrpcService(engine)
+        self._make_http: Any = None
         self._doors: list[asyncio.Server] = []
         self._directory = tempfile.TemporaryDirectory(prefix="local-firestore-")
 
@@ -42,11 +44,12 @@ class Server:
         grpc_path = str(Path(self._directory.name) / "grpc")
         await self._grpc.start(f"unix:{grpc_path}")
         await self._runner.setup()
+        self._make_http = self._runner.server
         self._webchannel.start()
         loop = asyncio.get_running_loop()
         for address in _addresses(host):
             door = await loop.create_server(
-                lambda: Doorway(self._runner.server, grpc_path), address, self.port or port, backlog=1024
+                lambda: Doorway(self._make_http, grpc_path), address, self.port or port, backlog=1024
             )
             self._doors.append(door)
             self.port = door.sockets[0].getsockname()[1]

@@ -33,7 +33,7 @@ _OPTIONS = [
 _log = logging.getLogger(__name__)
 
 
-class GrpcService(grpc.GenericRpcHandler):
+class GrpcService(grpc.GenericRpcHandler):  # type: ignore[misc]
     """Serves the method table on an address such as `unix:/path`; create it on the running loop."""
 
     def __init__(self, engine: Engine) -> None:

@@ -132,7 +132,7 @@ class ListenSession:
         if shown.plan is not None:
             guarded = self._gate.list(shown.plan, reader)
         else:
-            guarded = set(shown.paths).union(*(self._gate.get(path, reader) for path in sorted(shown.paths)))
+            guarded = self._gate.get_many(sorted(shown.paths), reader) | shown.paths
         self._database.index.unguard(shown.guarded - guarded, seat)
         self._database.index.guard(guarded, seat)
         shown.guarded = guarded

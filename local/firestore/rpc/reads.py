@@ -32,8 +32,7 @@ async def batch_get_documents(call: Call, request: Any) -> list[Any]:
     site = call.within(request.database)
     paths = {name: names.document_path(site.database.name, name) for name in request.documents}
     moment = site.view(request)
-    for path in paths.values():
-        site.gate.get(path, moment.reader)
+    site.gate.get_many(paths.values(), moment.reader)
     found, missing = [], []
     for name, path in paths.items():
         answer = pb.rpc_message("BatchGetDocumentsResponse")()

@@ -1,13 +1,14 @@
 """Applies the writes of one commit to an overlay: later writes see earlier ones, nothing is stored here.
 
-Each write is first put to the rules, then to its precondition, then applied. Any refusal raises and the overlay is
-thrown away, so a commit is all or nothing. `changes()` is what really differs: a write that changes nothing keeps
-the document's update time and reaches no listener.
+First all writes are worked out, then all are put to the rules (which may look at the state after the whole commit),
+then preconditions are checked in order. Any refusal raises and the overlay is thrown away, so a commit is all or
+nothing. `changes()` is what really differs: a write that changes nothing keeps the document's update time and
+reaches no listener.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,47 +20,56 @@ from local.firestore.storage.records import Record, serialise
 from local.firestore.storage.store import Reader
 from local.firestore.write.intent import Intent
 
+Lookup = Callable[[str], Record | None]
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What a write would do, as the rules see it; `after` is None for a delete."""
+    """What a write would do; `content` is None for a delete or a verify."""
 
     intent: Intent
     before: Record | None
-    after: pb.Document | None
-    request_time: int
+    content: pb.Document | None
+    results: list[Any]
+    after: Record | None
+    touched: bool
+
+
+Permit = Callable[[Sequence[Proposal], int, Reader, Lookup], None]
 
 
 class Batch:
     """The overlay of one commit at one time."""
 
-    def __init__(
-        self, root: str, reader: Reader, commit_time: int, permit: Callable[[Proposal, Reader], None] | None
-    ) -> None:
+    def __init__(self, root: str, reader: Reader, commit_time: int) -> None:
         self.commit_time = commit_time
         self.request_time = commit_time - commit_time % 1000
         self._root = root
         self._reader = reader
-        self._permit = permit
         self._overlay: dict[str, Record | None] = {}
 
     def get(self, path: str) -> Record | None:
         """The document as the writes so far leave it."""
         return self._overlay[path] if path in self._overlay else self._reader.get(path)
 
-    def apply(self, intent: Intent) -> pb.WriteResult:
-        """Applies one write to the overlay; raises FirestoreError and leaves the overlay as it was."""
-        before = self.get(intent.path)
-        content, answers = None, []
+    def apply(self, intents: Iterable[Intent], permit: Permit | None) -> list[pb.WriteResult]:
+        """Applies writes to the overlay; raises FirestoreError, after which the batch must be thrown away."""
+        proposals = [self._propose(intent) for intent in intents]
+        if permit is not None:
+            permit(proposals, self.request_time, self._reader, self.get)
+        for proposal in proposals:
+            self._check_precondition(proposal)
+        return [_result(proposal.after, proposal.results) for proposal in proposals]
+
+    def _propose(self, intent: Intent) -> Proposal:
+        before, touched = self.get(intent.path), intent.path in self._overlay
+        content, results = None, list[Any]()
         if intent.kind == "update":
-            content, answers = intent.content_after(before, self.request_time)
-        if self._permit is not None:
-            self._permit(Proposal(intent, before, content, self.request_time), self._reader)
-        self._check_precondition(intent, before)
+            content, results = intent.content_after(before, self.request_time)
         after = before if intent.kind == "verify" else self._next(before, intent.path, content)
         if after is not before:
             self._overlay[intent.path] = after
-        return _result(after, answers)
+        return Proposal(intent, before, content, results, after, touched)
 
     def changes(self) -> list[Change]:
         """One change per document that differs from what is stored."""
@@ -81,21 +91,20 @@ class Batch:
             return stored
         return Record(path, data, before.created if before else self.commit_time, self.commit_time)
 
-    def _check_precondition(self, intent: Intent, before: Record | None) -> None:
-        condition = intent.precondition
+    def _check_precondition(self, proposal: Proposal) -> None:
+        condition, path, before = proposal.intent.precondition, proposal.intent.path, proposal.before
         kind = condition.WhichOneof("condition_type")
         if kind is None:
             return
         try:
             if kind == "exists":
-                self._check_exists(condition.exists, intent.path, before)
+                self._check_exists(condition.exists, path, before)
             else:
-                self._check_update_time(microseconds_of(condition.update_time), intent.path, before)
+                self._check_update_time(microseconds_of(condition.update_time), path, before)
         except FirestoreError as problem:
-            if intent.path in self._overlay:
-                raise invalid(
-                    f"A precondition fails on a document written earlier in the commit: {problem.message}"
-                ) from problem
+            if proposal.touched:
+                text = f"A precondition fails on a document written earlier in the commit: {problem.message}"
+                raise invalid(text) from problem
             raise
 
     def _check_exists(self, wanted: bool, path: str, before: Record | None) -> None:
@@ -115,8 +124,8 @@ class Batch:
             )
 
 
-def _result(after: Record | None, answers: list[Any]) -> pb.WriteResult:
-    result = pb.WriteResult(transform_results=answers)
+def _result(after: Record | None, results: list[Any]) -> pb.WriteResult:
+    result = pb.WriteResult(transform_results=results)
     if after is not None:
         stamp(result.update_time, after.updated)
     return result

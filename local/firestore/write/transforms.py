@@ -101,7 +101,8 @@ def _operand(value: pb.Value) -> pb.Value:
 
 def _number(value: pb.Value) -> float | int:
     kind = value.WhichOneof("value_type")
-    return value.integer_value if kind == "integer_value" else value.double_value
+    number: float | int = value.integer_value if kind == "integer_value" else value.double_value
+    return number
 
 
 def _is_nan(value: pb.Value) -> bool:
