@@ -12,6 +12,8 @@ export interface Edit<V, A> {
   readonly guess?: (variables: V) => { path: string; change: Change };
   /** Runs before the guess goes, so that what it shows can be put in the guess's place. */
   readonly onAnswer?: (answer: A, variables: V) => void;
+  /** Edits of one scope are sent one after the other: answers and versions then come in the order of the clicks. */
+  readonly scope?: string;
   /** "The category was not changed" */
   readonly trouble: string;
 }
@@ -20,6 +22,7 @@ export function useEdit<V, A extends { marked: readonly Mark[] }>(edit: Edit<V, 
   const { live } = useServices();
   return useMutation({
     mutationFn: edit.send,
+    ...(edit.scope === undefined ? {} : { scope: { id: edit.scope } }),
     onMutate: (variables) => {
       const id = crypto.randomUUID();
       const guess = edit.guess?.(variables) ?? { path: null, change: {} };

@@ -4,7 +4,8 @@
  * The life of one: made when the person acts; while it is sent its change lies over the document; once the API
  * has answered it waits for its document to reach the version that the edit marked. It goes when that version or
  * a later one is on the screen, when nothing was marked, when its document left the screen, or when the edit was
- * refused. The document may be quicker than the answer: versions, not order of arrival, decide.
+ * refused. The document may be quicker than the answer: versions, not order of arrival, decide. Edits of one
+ * document have to be sent one after the other (edits.ts does), or an older guess could outlive a newer one.
  */
 import { type Mark, reached, type Version } from "@/lib/live/versions";
 

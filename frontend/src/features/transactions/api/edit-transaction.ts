@@ -36,6 +36,7 @@ export function useEditTransaction(row: Row) {
         data && { ...data, pages: data.pages.map((page) => withRow(page, transaction)) },
       );
     },
+    scope: row.path,
     trouble: "Your change was not saved",
   });
 }
