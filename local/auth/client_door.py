@@ -1,0 +1,101 @@
+"""The endpoints a browser or phone calls, with an API key and, where it acts for somebody, an ID token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from aiohttp import web
+
+from . import fields, sign_in
+from .directory import Directory
+from .errors import AuthRefused, ensure
+from .fields import Body
+from .replies import json_body
+
+Verb: TypeAlias = Callable[[Directory, Body], Body]
+
+
+def lookup(directory: Directory, body: Body) -> Body:
+    """The account the ID token belongs to."""
+    account, _ = directory.bearer(body)
+    return {"kind": "identitytoolkit#GetAccountInfoResponse", "users": [account.shown()]}
+
+
+def update(directory: Directory, body: Body) -> Body:
+    """Changes what a person may change of their own account; answers fresh tokens on request."""
+    account, said = directory.bearer(body)
+    changed = directory.change(account, body, admin=False)
+    return {**updated(changed.shown()), **_session(directory, changed.uid, body, said)}
+
+
+def _session(directory: Directory, uid: str, body: Body, said: Body) -> Body:
+    if not fields.flag(body, "returnSecureToken"):
+        return {}
+    firebase = said.get("firebase")
+    provider = firebase.get("sign_in_provider") if isinstance(firebase, dict) else None
+    account = directory.existing(uid)
+    if provider == "anonymous" and account.password:
+        provider = "password"
+    return directory.sign_in(account, str(provider or "password"))
+
+
+def updated(shown: Body) -> Body:
+    """The answer to an update."""
+    names = ("localId", "email", "displayName", "photoUrl", "emailVerified", "passwordHash", "providerUserInfo")
+    return {"kind": "identitytoolkit#SetAccountInfoResponse", **{name: shown[name] for name in names if name in shown}}
+
+
+def delete(directory: Directory, body: Body) -> Body:
+    """Removes the account the ID token belongs to."""
+    account, _ = directory.bearer(body)
+    directory.store.delete([account.uid])
+    return {"kind": "identitytoolkit#DeleteAccountResponse"}
+
+
+VERBS: dict[str, Verb] = {
+    "signUp": sign_in.sign_up,
+    "signInWithPassword": sign_in.with_password,
+    "signInWithIdp": sign_in.with_idp,
+    "signInWithCustomToken": sign_in.with_custom_token,
+    "lookup": lookup,
+    "update": update,
+    "delete": delete,
+}
+
+
+def routes(directory: Directory) -> list[web.RouteDef]:
+    """The client's routes over the accounts of `directory`."""
+
+    async def account(request: web.Request) -> web.Response:
+        _need_key(request)
+        name = request.match_info["verb"]
+        if name not in VERBS:
+            raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no accounts:{name}", 501, "UNIMPLEMENTED")
+        return web.json_response(VERBS[name](directory, await json_body(request)))
+
+    async def projects(request: web.Request) -> web.Response:
+        _need_key(request)
+        return web.json_response({"projectId": directory.project, "authorizedDomains": ["localhost", "127.0.0.1"]})
+
+    async def token(request: web.Request) -> web.Response:
+        _need_key(request)
+        form = await request.post() if request.content_type != "application/json" else await json_body(request)
+        given = {name: value for name, value in form.items() if isinstance(value, str)}
+        ensure(given.get("grant_type"), "MISSING_GRANT_TYPE")
+        ensure(given["grant_type"] == "refresh_token", "INVALID_GRANT_TYPE")
+        fresh = directory.refresh(given.get("refresh_token"))
+        return web.json_response(
+            {**fresh, "expires_in": "3600", "token_type": "Bearer", "project_id": directory.project}
+        )
+
+    return [
+        web.post("/identitytoolkit.googleapis.com/v1/accounts:{verb}", account),
+        web.get("/identitytoolkit.googleapis.com/v1/projects", projects),
+        web.post("/securetoken.googleapis.com/v1/token", token),
+    ]
+
+
+def _need_key(request: web.Request) -> None:
+    if not request.query.get("key"):
+        raise AuthRefused("The request is missing a valid API key.", 403, "PERMISSION_DENIED")

@@ -1,0 +1,128 @@
+"""What firebase-admin does with users and tokens."""
+
+from __future__ import annotations
+
+import json
+
+import firebase_admin
+import pytest
+import requests
+from firebase_admin import auth as admin_auth
+
+from tests.conformance.auth.test_browser_door import MAIL, WORD, payload, refresh, refusal
+from tests.fixtures.auth import AuthServer
+
+
+def test_an_id_token_is_verified(auth: AuthServer, admin: firebase_admin.App) -> None:
+    uid, token = auth.sign_up(MAIL, WORD)
+    said = admin_auth.verify_id_token(token, app=admin, check_revoked=True)
+    assert said["uid"] == uid
+    assert said["email"] == MAIL
+
+
+def test_a_token_of_another_project_is_refused(auth: AuthServer, admin: firebase_admin.App) -> None:
+    other = firebase_admin.initialize_app(options={"projectId": "demo-other"}, name="other")
+    try:
+        _, token = auth.sign_up(MAIL, WORD)
+        with pytest.raises(admin_auth.InvalidIdTokenError):
+            admin_auth.verify_id_token(token, app=other)
+    finally:
+        firebase_admin.delete_app(other)
+
+
+def test_a_user_the_admin_made_signs_in(auth: AuthServer, admin: firebase_admin.App) -> None:
+    made = admin_auth.create_user(
+        uid="u-1", email=MAIL, password=WORD, email_verified=True, display_name="Ann", app=admin
+    )
+    assert (made.uid, made.email, made.email_verified, made.display_name) == ("u-1", MAIL, True, "Ann")
+    answer = auth.post("signInWithPassword", {"email": MAIL, "password": WORD}).json()
+    said = payload(answer["idToken"])
+    assert (said["user_id"], said["email_verified"], said["name"]) == ("u-1", True, "Ann")
+
+
+def test_a_user_is_found_by_id_and_by_address(auth: AuthServer, admin: firebase_admin.App) -> None:
+    uid, _ = auth.sign_up(MAIL, WORD)
+    assert admin_auth.get_user(uid, app=admin).email == MAIL
+    assert admin_auth.get_user_by_email(MAIL, app=admin).uid == uid
+    found = admin_auth.get_users([admin_auth.UidIdentifier(uid), admin_auth.UidIdentifier("nobody")], app=admin)
+    assert [user.uid for user in found.users] == [uid]
+    assert [missing.uid for missing in found.not_found] == ["nobody"]
+
+
+def test_an_unknown_user_is_not_found(admin: firebase_admin.App) -> None:
+    with pytest.raises(admin_auth.UserNotFoundError):
+        admin_auth.get_user("nobody", app=admin)
+    with pytest.raises(admin_auth.UserNotFoundError):
+        admin_auth.delete_user("nobody", app=admin)
+
+
+def test_an_address_or_an_id_is_taken_once(admin: firebase_admin.App) -> None:
+    admin_auth.create_user(uid="u-1", email=MAIL, app=admin)
+    with pytest.raises(admin_auth.EmailAlreadyExistsError):
+        admin_auth.create_user(email=MAIL, app=admin)
+    with pytest.raises(admin_auth.UidAlreadyExistsError):
+        admin_auth.create_user(uid="u-1", app=admin)
+
+
+def test_a_disabled_user_gets_no_further(auth: AuthServer, admin: firebase_admin.App) -> None:
+    first = auth.post("signUp", {"email": MAIL, "password": WORD, "returnSecureToken": True}).json()
+    admin_auth.update_user(first["localId"], disabled=True, app=admin)
+    assert refusal(auth.post("signInWithPassword", {"email": MAIL, "password": WORD})) == "USER_DISABLED"
+    assert refusal(refresh(auth, first["refreshToken"])) == "USER_DISABLED"
+    with pytest.raises(admin_auth.UserDisabledError):
+        admin_auth.verify_id_token(first["idToken"], app=admin, check_revoked=True)
+    admin_auth.update_user(first["localId"], disabled=False, app=admin)
+    auth.post("signInWithPassword", {"email": MAIL, "password": WORD}).raise_for_status()
+
+
+def test_custom_claims_are_in_the_next_token(auth: AuthServer, admin: firebase_admin.App) -> None:
+    first = auth.post("signUp", {"email": MAIL, "password": WORD, "returnSecureToken": True}).json()
+    admin_auth.set_custom_user_claims(first["localId"], {"role": "auditor"}, app=admin)
+    assert admin_auth.get_user(first["localId"], app=admin).custom_claims == {"role": "auditor"}
+    assert payload(refresh(auth, first["refreshToken"]).json()["id_token"])["role"] == "auditor"
+    admin_auth.set_custom_user_claims(first["localId"], None, app=admin)
+    assert "role" not in payload(refresh(auth, first["refreshToken"]).json()["id_token"])
+
+
+@pytest.mark.parametrize(
+    ("claims", "message"),
+    [('{"sub":"x"}', "FORBIDDEN_CLAIM"), (json.dumps({"x": "y" * 1000}), "CLAIMS_TOO_LARGE"), ("[]", "INVALID_CLAIMS")],
+)
+def test_claims_that_no_token_may_carry_are_refused(auth: AuthServer, claims: str, message: str) -> None:
+    uid, _ = auth.sign_up(MAIL, WORD)
+    url = f"http://{auth.address}/identitytoolkit.googleapis.com/v1/projects/{auth.project}/accounts:update"
+    body = {"localId": uid, "customAttributes": claims}
+    answer = requests.post(url, json=body, headers={"Authorization": "Bearer owner"}, timeout=10)
+    assert refusal(answer).startswith(message)
+
+
+def test_a_custom_token_signs_in_with_its_claims_and_keeps_them(auth: AuthServer, admin: firebase_admin.App) -> None:
+    token = admin_auth.create_custom_token("u-7", {"plan": "gold"}, app=admin).decode()
+    answer = auth.post("signInWithCustomToken", {"token": token, "returnSecureToken": True}).json()
+    assert answer["isNewUser"] is True
+    said = payload(answer["idToken"])
+    assert (said["user_id"], said["plan"]) == ("u-7", "gold")
+    assert said["firebase"]["sign_in_provider"] == "custom"
+    assert payload(refresh(auth, answer["refreshToken"]).json()["id_token"])["plan"] == "gold"
+    again = auth.post("signInWithCustomToken", {"token": token, "returnSecureToken": True}).json()
+    assert again["isNewUser"] is False
+
+
+def test_users_are_listed_and_deleted(auth: AuthServer, admin: firebase_admin.App) -> None:
+    made = {auth.sign_up(f"user{number}@example.com")[0] for number in range(5)}
+    page = admin_auth.list_users(max_results=2, app=admin)
+    assert len(page.users) == 2
+    assert {user.uid for user in page.iterate_all()} == made
+    kept, *gone = sorted(made)
+    admin_auth.delete_user(gone[0], app=admin)
+    assert admin_auth.delete_users(gone[1:], app=admin).failure_count == 0
+    assert [user.uid for user in admin_auth.list_users(app=admin).users] == [kept]
+
+
+def test_the_admin_door_needs_the_owner(auth: AuthServer) -> None:
+    uid, token = auth.sign_up(MAIL, WORD)
+    url = f"http://{auth.address}/identitytoolkit.googleapis.com/v1/projects/{auth.project}/accounts:update"
+    for headers in ({}, {"Authorization": f"Bearer {token}"}):
+        answer = requests.post(url, json={"localId": uid, "disableUser": True}, headers=headers, timeout=10)
+        assert answer.status_code in (400, 401, 403)
+    assert "users" in auth.post("lookup", {"idToken": token}).json()
