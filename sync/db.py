@@ -35,6 +35,7 @@ _BEGIN = text("""
         set_config('app.user_id', :user_id, true)
 """)
 _LOCK_OWNERS = text("select lock_owners(:owners)")
+_USER = text("select from users where id = :id")
 _LOCK_OWN = text("select lock_own_counter()")
 _MARKED = text("select path, epoch, number from marked_since(:number)")
 
@@ -107,15 +108,15 @@ def snapshot(
 
 
 @contextmanager
-def edit(engine: Engine, user_id: str) -> Iterator[tuple[Connection, list[Mark]]]:
+def edit(engine: Engine, user_id: str, *, signed_up: bool = True) -> Iterator[tuple[Connection, list[Mark]]]:
     """A transaction in which a user edits: their counter is locked first, the marks of the edit are listed last.
 
     The list is filled when the block ends without exception, just before COMMIT; a no-op leaves it empty.
-    Raises UserNotFound for a user without a ledger.
+    Raises UserNotFound for a user without a ledger, unless the edit is what makes it.
     """
     marked: list[Mark] = []
     with transaction(engine, user_id) as connection:
-        if connection.execute(text("select from users where id = :id"), {"id": user_id}).first() is None:
+        if signed_up and connection.execute(_USER, {"id": user_id}).first() is None:
             raise UserNotFound
         number = connection.execute(_LOCK_OWN).scalar_one()
         yield connection, marked

@@ -22,21 +22,27 @@ end
 $$;
 revoke create on schema public from livespend_marker;
 
--- the API
+-- the API: column by column, so that nothing it runs can overwrite what the bank tells
 grant execute on function lock_own_counter(), marked_since(bigint), want_pull(text) to livespend_api;
-grant select, insert, update on users, items, accounts, entries, transactions, categories, budgets to livespend_api;
-grant select, insert on item_tokens, item_pulls, idempotency_keys to livespend_api;
-grant update (wanted) on item_pulls to livespend_api;
-grant delete on item_tokens, idempotency_keys to livespend_api;
+grant select, insert on users, items, item_tokens, item_pulls, accounts, entries, transactions, categories, budgets,
+    idempotency_keys to livespend_api;
+grant update (email, display_name) on users to livespend_api;
+grant update (status, error_code, error_message, consent_expires_at, removed_at) on items to livespend_api;
+grant update (wanted, failures, retry_at) on item_pulls to livespend_api;
+grant update (removed_at) on accounts, transactions to livespend_api;
+grant update (user_category_id, note, edited_at, removed_at) on entries to livespend_api;
+grant update (name, removed_at) on categories to livespend_api;
+grant update (limit_amount, starts_month, removed_at) on budgets to livespend_api;
 grant insert on webhook_inbox to livespend_api;
 grant select on spend_exclusions, mirror_window to livespend_api;
 
 -- the worker
 grant execute on function lock_owners(text[]), want_pull(text) to livespend_worker;
 grant select on users to livespend_worker;
-grant select, insert, update, delete on items, item_tokens, item_pulls, accounts, entries, transactions to livespend_worker;
-grant select, insert on categories to livespend_worker;
-grant select on budgets, spend_exclusions to livespend_worker;
+grant select, insert, update on accounts, entries, transactions to livespend_worker;
+grant select, update on items, item_pulls to livespend_worker;
+grant select, delete on item_tokens to livespend_worker;
+grant select on categories, budgets, spend_exclusions to livespend_worker;
 grant select, update, delete on webhook_inbox to livespend_worker;
 grant select, insert on sync_runs to livespend_worker;
 grant select, delete on idempotency_keys to livespend_worker;
@@ -74,3 +80,24 @@ create policy taxonomy on categories for select to livespend_api using (user_id 
 alter table webhook_inbox enable row level security;
 create policy receive on webhook_inbox for insert to livespend_api with check (true);
 create policy worker_rows on webhook_inbox to livespend_worker using (true);
+
+-- Foreign keys look past row-level security: without these, a row of one's own could point at another user's.
+create policy own_category on entries as restrictive to livespend_api using (true) with check (
+    rule_category_id is null
+    and (user_category_id is null or exists (select from categories as c where c.id = user_category_id)));
+create policy own_entry on transactions as restrictive for insert to livespend_api with check (
+    source = 'manual'
+    and exists (select from entries as e where e.id = entry_id)
+    and exists (select from categories as c where c.id = bank_category_id));
+create policy own_category on budgets as restrictive for insert to livespend_api with check (
+    exists (select from categories as c where c.id = category_id));
+do $$
+declare
+    owned text;
+begin
+    foreach owned in array array['item_tokens', 'item_pulls', 'accounts'] loop
+        execute format('create policy own_item on %I as restrictive for insert to livespend_api with check ('
+                       'exists (select from items as i where i.id = item_id))', owned);
+    end loop;
+end
+$$;
