@@ -1,0 +1,1 @@
+"""One blueprint per noun of the API; each view is one call into `sync`."""

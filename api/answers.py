@@ -1,0 +1,283 @@
+"""What the API answers: the fields of the documents (docs/documents.md) under the same names, plus the id.
+
+Money is there twice: an exact decimal string, and integer minor units of its ISO currency; an unofficial currency
+has no minor units. Every answer to a write carries `marked`: path and version of each document the edit marked,
+empty when nothing changed. A model is filled from what `sync` returns and refuses what does not fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic.alias_generators import to_camel
+
+from sync.db import Mark
+
+Exact = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]*[1-9])?$", "examples": ["12.34"]})
+]
+Day = date  # under another name, for a model has a field called date
+MonthName = Annotated[
+    str, WithJsonSchema({"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}$", "examples": ["2026-11"]})
+]
+
+
+class Answer(BaseModel):
+    """The common form: camelCase out, filled from mappings or objects of `sync`."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+
+
+class Version(Answer):
+    """A document's version; it only grows."""
+
+    epoch: int
+    number: int
+
+
+class Marked(Answer):
+    """A document that the edit marked, and the version at or after which it shows the edit."""
+
+    path: str
+    version: Version
+
+
+class WriteAnswer(Answer):
+    """What every write answers, alone or beside what it made."""
+
+    marked: list[Marked]
+
+
+class Profile(Answer):
+    """The signed-in user."""
+
+    id: str
+    email: str | None
+    display_name: str | None
+
+
+class ProfileAnswer(Answer):
+    """The profile."""
+
+    user: Profile
+
+
+class ProfileWritten(ProfileAnswer, WriteAnswer):
+    """The profile as it is now."""
+
+
+class LinkToken(Answer):
+    """What opens Link."""
+
+    link_token: str
+    expiration: datetime
+
+
+class Item(Answer):
+    """A linked bank."""
+
+    id: UUID
+    institution_id: str | None
+    institution_name: str | None
+    status: Literal["ok", "login_required", "pending_disconnect", "revoked", "error"]
+    error_code: str | None
+    message: str | None
+    consent_expires_at: datetime | None
+
+
+class ItemsAnswer(Answer):
+    """The linked banks."""
+
+    items: list[Item]
+
+
+class ItemWritten(WriteAnswer):
+    """A bank as it is now."""
+
+    item: Item
+
+
+class Account(Answer):
+    """A bank account with its last known balances."""
+
+    id: UUID
+    item_id: UUID
+    name: str
+    official_name: str | None
+    mask: str | None
+    type: str
+    subtype: str | None
+    currency: str | None
+    unofficial_currency: str | None
+    currency_digits: int | None
+    current: Exact | None
+    current_minor: int | None
+    available: Exact | None
+    available_minor: int | None
+    limit: Exact | None
+    limit_minor: int | None
+    closed: bool
+
+
+class AccountsAnswer(Answer):
+    """The accounts of all linked banks."""
+
+    accounts: list[Account]
+
+
+class Transaction(Answer):
+    """One real-world transaction, under the id of its entry: the same from pending to posted."""
+
+    id: UUID
+    month: MonthName
+    date: Day
+    bank_date: Day
+    authorized_date: Day | None
+    name: str
+    merchant_name: str | None
+    amount: Exact
+    amount_minor: int | None
+    currency: str | None
+    unofficial_currency: str | None
+    currency_digits: int | None
+    category_id: str
+    category_owner: Literal["user", "rule", "bank"]
+    bank_category: str | None
+    note: str | None
+    pending: bool
+    source: Literal["bank", "manual"]
+    account_id: UUID | None
+    payment_channel: str | None
+
+
+class TransactionAnswer(Answer):
+    """One transaction."""
+
+    transaction: Transaction
+
+
+class TransactionsAnswer(Answer):
+    """A page of one month, newest first; `nextCursor` fetches the next page, null ends the list."""
+
+    transactions: list[Transaction]
+    next_cursor: str | None
+
+
+class TransactionWritten(TransactionAnswer, WriteAnswer):
+    """A transaction as it is now."""
+
+
+class Category(Answer):
+    """A category: the taxonomy's, or the user's own. `excluded`: its total is outside spend."""
+
+    id: str
+    name: str
+    own: bool
+    excluded: bool
+
+
+class CategoriesAnswer(Answer):
+    """Every category that an entry may have."""
+
+    categories: list[Category]
+
+
+class CategoryWritten(WriteAnswer):
+    """A category as it is now."""
+
+    category: Category
+
+
+class CategoryTotal(Answer):
+    """The total of one category in one month and currency."""
+
+    minor: int
+    amount: Exact
+    count: int
+
+
+class CurrencyTotals(Answer):
+    """One currency of a month: spend by category, and what lies outside spend."""
+
+    digits: int
+    spend_minor: int
+    spend: Exact
+    count: int
+    pending_count: int
+    categories: dict[str, CategoryTotal]
+    outside: dict[str, CategoryTotal]
+
+
+class UnofficialTotal(Answer):
+    """One unofficial currency of a month; in no total."""
+
+    spend: Exact
+    count: int
+
+
+class BudgetProgress(Answer):
+    """A budget and what a month has used of it."""
+
+    budget_id: UUID
+    category_id: str
+    currency: str
+    limit_minor: int
+    limit: Exact
+    spent_minor: int
+    spent: Exact
+
+
+class Month(Answer):
+    """The totals of one month."""
+
+    month: MonthName
+    currencies: dict[str, CurrencyTotals]
+    unofficial: dict[str, UnofficialTotal]
+    count: int
+    pending_count: int
+    budgets: list[BudgetProgress]
+    in_window: bool
+
+
+class MonthAnswer(Answer):
+    """One month."""
+
+    month: Month
+
+
+class MonthsAnswer(Answer):
+    """Every month with a live transaction, newest first."""
+
+    months: list[Month]
+
+
+class Budget(Answer):
+    """A monthly limit for one category and currency."""
+
+    id: UUID
+    category_id: str
+    currency: str
+    limit_minor: int
+    limit: Exact
+    starts_month: MonthName
+
+
+class BudgetsAnswer(Answer):
+    """The budgets."""
+
+    budgets: list[Budget]
+
+
+class BudgetWritten(WriteAnswer):
+    """A budget as it is now."""
+
+    budget: Budget
+
+
+def marked(marks: Iterable[Mark]) -> list[Marked]:
+    """The marks of an edit as the browser reads them."""
+    return [Marked(path=mark.path, version=Version(epoch=mark.epoch, number=mark.number)) for mark in marks]

@@ -1,0 +1,118 @@
+"""What a client may send: one model per body or query string, strict, nothing unknown accepted.
+
+Names are camelCase on the wire and snake_case inside. A model checks shape only (is this an amount, a month, a
+text of that length); whether a category exists or an expense may be deleted is for `sync` to say.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from api.fields import Amount, CategoryName, Currency, Day, Identifier, Month, Name, Note, Token
+
+LONGEST_PAGE = 200
+
+
+def parse_uuid(value: Any) -> UUID:
+    """A UUID from its text."""
+    try:
+        return UUID(value)
+    except (ValueError, TypeError, AttributeError):
+        raise PydanticCustomError("uuid", "must be an id of the ledger, a UUID") from None
+
+
+def parse_limit(value: Any) -> int:
+    """A page size from a query string, where everything is text."""
+    if isinstance(value, str) and re.fullmatch("[0-9]{1,3}", value) and 1 <= int(value) <= LONGEST_PAGE:
+        return int(value)
+    raise PydanticCustomError("limit", "must be a whole number from 1 to {most}", {"most": LONGEST_PAGE})
+
+
+Id = Annotated[UUID, BeforeValidator(parse_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
+Limit = Annotated[
+    int,
+    BeforeValidator(parse_limit),
+    WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": 100}),
+]
+
+
+class Body(BaseModel):
+    """The strictness that every body and query string shares."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
+
+    def given(self) -> dict[str, Any]:
+        """The fields the client sent, null included; what it left out is left out."""
+        return {name: getattr(self, name) for name in self.model_fields_set}
+
+
+class ProfileBody(Body):
+    """The name to show; the e-mail address always comes from the ID token."""
+
+    display_name: Name | None = None
+
+
+class LinkTokenBody(Body):
+    """With an item: update mode, to repair its sign-in; without: link a new bank."""
+
+    item_id: Id | None = None
+
+
+class NewItemBody(Body):
+    """What Link hands to the page on success. Institution and accounts are asked of Plaid, never of the browser."""
+
+    public_token: Token
+
+
+class TransactionsQuery(Body):
+    """One month, newest first, a page at a time."""
+
+    month: Month
+    limit: Limit = 100
+    cursor: Identifier | None = None
+
+
+class NewExpenseBody(Body):
+    """A manual expense. Money out is positive, a refund negative."""
+
+    amount: Amount
+    currency: Currency
+    date: Day
+    name: Name
+    category_id: Identifier
+    note: Note | None = None
+
+
+class EntryEditBody(Body):
+    """The user's own fields of an entry; null hands the category back to rule and bank, or clears the note."""
+
+    category_id: Identifier | None = None
+    note: Note | None = None
+
+
+class CategoryBody(Body):
+    """A category of the user's own."""
+
+    name: CategoryName
+
+
+class NewBudgetBody(Body):
+    """A monthly limit for one category and currency, from a month on."""
+
+    category_id: Identifier
+    currency: Currency
+    limit: Amount
+    starts_month: Month
+
+
+class BudgetEditBody(Body):
+    """What may change on a budget."""
+
+    limit: Amount | None = None
+    starts_month: Month | None = None

@@ -1,0 +1,61 @@
+"""Linked banks: from Link's token to the item, its repair, and its end."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from api.answers import Item, ItemsAnswer, ItemWritten, LinkToken, WriteAnswer, marked
+from api.bodies import LinkTokenBody, NewItemBody
+from api.current import deps, user_id
+from api.idempotency import create
+from sync import items
+from sync.deps import Deps
+
+bp = APIBlueprint("items", __name__, url_prefix="/api", tag="Banks")
+
+
+@bp.post("/link-tokens")
+@bp.input(LinkTokenBody, arg_name="body")
+@bp.output(LinkToken)
+def create_link_token(body: LinkTokenBody) -> LinkToken:
+    """A token that opens Link: for a new bank, or in update mode for the item given."""
+    return LinkToken.model_validate(items.create_link_token(deps(), user_id(), body.item_id))
+
+
+@bp.post("/items")
+@bp.input(NewItemBody, arg_name="body")
+@bp.output(ItemWritten, 201)
+def create_item(body: NewItemBody) -> Response:
+    """Link a bank: Link's public token becomes an item; its transactions follow as they are pulled."""
+
+    def link(with_deps: Deps) -> ItemWritten:
+        item, marks = items.exchange(with_deps, user_id(), body.public_token)
+        return ItemWritten(item=Item.model_validate(item), marked=marked(marks))
+
+    return create(link, apart=True)
+
+
+@bp.get("/items")
+@bp.output(ItemsAnswer)
+def list_items() -> ItemsAnswer:
+    """The linked banks and how they are."""
+    return ItemsAnswer(items=[Item.model_validate(item) for item in items.list_items(deps(), user_id())])
+
+
+@bp.delete("/items/<uuid:item_id>")
+@bp.output(WriteAnswer)
+def delete_item(item_id: UUID) -> WriteAnswer:
+    """Unlink a bank; its accounts and transactions go from the screen."""
+    _, marks = items.unlink(deps(), user_id(), item_id)
+    return WriteAnswer(marked=marked(marks))
+
+
+@bp.post("/items/<uuid:item_id>/repaired")
+@bp.output(ItemWritten)
+def repaired_item(item_id: UUID) -> ItemWritten:
+    """After Link's update mode: the bank's sign-in works again, so it is pulled now. Safe twice."""
+    item, marks = items.finish_update(deps(), user_id(), item_id)
+    return ItemWritten(item=Item.model_validate(item), marked=marked(marks))

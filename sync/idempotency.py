@@ -1,0 +1,106 @@
+"""Once per key: a repeated request gets the first one's answer, and its work is not done again.
+
+The answer is stored in the very transaction that does the work, so there is no moment at which one exists without
+the other: a crash leaves both or neither, and bells ring only after the commit. Work that asks somebody whose side no
+rollback undoes (Plaid's exchange) commits apart, and its answer is stored right after it; there a crash in between is
+caught by Plaid, who exchanges a token once. Two requests with one key at the same time queue on an advisory lock; the
+second finds the first one's answer. Called by the API.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias, cast
+
+from sqlalchemy import Connection, Engine, text
+
+from sync.db import transaction
+from sync.deps import Deps
+from sync.errors import LivespendError
+
+# As long as a slow bank may take to answer an exchange: the second request waits for the first one's answer.
+LOCK_SECONDS = 70.0
+
+_LOCK = text("select pg_advisory_xact_lock(hashtextextended(:user_id || ' ' || :key, 0))")
+_FIND = text("select request_sha256, status, response from idempotency_keys where user_id = :user_id and key = :key")
+_STORE = text("""
+    insert into idempotency_keys (user_id, key, request_sha256, status, response)
+    values (:user_id, :key, :request_sha256, :status, cast(:response as jsonb))
+""")
+
+
+class IdempotencyKeyReused(LivespendError):
+    """This Idempotency-Key was used for another request."""
+
+    code = "idempotency-key-reused"
+    status = 422
+
+
+Work: TypeAlias = Callable[[Deps], tuple[int, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The answer to a request, and whether an earlier request with its key had it first."""
+
+    status: int
+    body: dict[str, Any]
+    replayed: bool = False
+
+
+def once(deps: Deps, user_id: str, key: str, request_sha256: bytes, work: Work, *, apart: bool = False) -> Outcome:
+    """Does `work` and stores its answer in one transaction, or answers what is stored. Twice is the point.
+
+    `work` gets dependencies whose transactions are part of this one, or with `apart` the plain ones. An error it raises
+    is not stored, so the same key may try again. Raises IdempotencyKeyReused for the same key with another request.
+    """
+    bells: list[tuple[str, dict[str, str]]] = []
+    named = {"user_id": user_id, "key": key}
+    with transaction(deps.engine, user_id, statement_seconds=LOCK_SECONDS, lock_seconds=LOCK_SECONDS) as connection:
+        connection.execute(_LOCK, named)
+        stored = connection.execute(_FIND, named).first()
+        if stored:
+            return _replayed(stored.request_sha256, request_sha256, stored.status, stored.response)
+        status, body = work(deps if apart else _joined(deps, connection, bells))
+        answer = {"request_sha256": request_sha256, "status": status, "response": json.dumps(body)}
+        connection.execute(_STORE, named | answer)
+    for task, arguments in bells:
+        deps.ring(task, arguments)
+    return Outcome(status, body)
+
+
+def _joined(deps: Deps, connection: Connection, bells: list[tuple[str, dict[str, str]]]) -> Deps:
+    def collect(task: str, arguments: dict[str, str]) -> None:
+        bells.append((task, arguments))
+
+    return replace(deps, engine=cast(Engine, _Joined(connection, deps.engine)), ring=collect)
+
+
+def _replayed(stored_sha256: bytes, request_sha256: bytes, status: int, body: dict[str, Any]) -> Outcome:
+    if not hmac.compare_digest(bytes(stored_sha256), request_sha256):
+        raise IdempotencyKeyReused
+    return Outcome(status, body, replayed=True)
+
+
+class _Joined:
+    """An engine whose transactions are savepoints of one that is open already; it commits nothing itself.
+
+    A savepoint, so that a transaction inside that loses a deadlock can be run again without ending the outer one.
+    """
+
+    def __init__(self, connection: Connection, engine: Engine) -> None:
+        self._connection = connection
+        self._engine = engine
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
+
+    def connect(self) -> Connection:
+        """A connection of its own, for snapshots: they see what is committed, not what this transaction did."""
+        return self._engine.connect()
