@@ -92,7 +92,10 @@ def _prove(
         problems = imported.problems + _differences_from_file(configuration, imported.ledger)
         progress.update(task, description="buying and editing")
         with Listener(stack.firestore, stack.project, person.uid) as listener:
-            hops = {"purchase": _purchase(stack, person, listener), "edit": _edit(person, listener)}
+            hops = {"purchase": _purchase(stack, person, listener)}
+            person.wait_until_mirrored()
+            problems += compare(stack, person.uid).problems
+            hops["edit"] = _edit(person, listener)
         person.wait_until_mirrored()
         progress.update(task, description="comparing ledger and mirror")
         final = compare(stack, person.uid)

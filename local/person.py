@@ -45,23 +45,11 @@ class Person:
         self._call("PUT", "/api/me", {"displayName": name})
 
     def link_bank(self, username: str, password: str, institution: str = "ins_109508") -> dict[str, Any]:
-        """Goes through Link as the local bank's customer `username`; answers the item."""
-        self._call("POST", "/api/link-tokens", {})
-        made = self.bank(
-            "/sandbox/public_token/create",
-            {
-                "institution_id": institution,
-                "initial_products": ["transactions"],
-                "options": {
-                    "webhook": f"{self.stack.api}/webhooks/plaid",
-                    "override_username": username,
-                    "override_password": password,
-                    "transactions": {"days_requested": 730},
-                },
-                "user_id": self.uid,
-            },
-        )
-        return dict(self._call("POST", "/api/items", {"publicToken": made["public_token"]})["item"])
+        """Goes through Link as the local bank's customer `username`; answers the item. Raises Refused."""
+        token = self._call("POST", "/api/link-tokens", {})["linkToken"]
+        typed = {"institution_id": institution, "username": username, "password": password}
+        done = self.bank("/_local/link/connect", {"link_token": token, **typed})
+        return dict(self._call("POST", "/api/items", {"publicToken": done["public_token"]})["item"])
 
     def bank(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Calls the local bank; raises Refused with its answer."""

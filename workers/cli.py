@@ -44,14 +44,14 @@ def migrate(create_roles: bool, check: bool) -> None:
     needs = {"MIGRATION_DATABASE_URL"} | ({"ADMIN_DATABASE_URL"} if create_roles else set())
     settings = read_settings(os.environ, needs=frozenset(needs))
     if check:
-        differences = migrations.check(settings)
+        differences = migrations.check(settings.migration_database_url)
         for difference in differences:
             click.echo(difference, err=True)
         sys.exit(1 if differences else 0)
     if create_roles:
-        migrations.create_roles(settings)
-    migrations.migrate(settings)
-    click.echo("the schema is current")
+        migrations.create_roles(settings.admin_database_url)
+    done = migrations.migrate(settings)
+    click.echo(f"migrated to {done[-1]}" if done else "the schema is current")
 
 
 @livespend.command(name="setup-key")

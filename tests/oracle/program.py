@@ -53,7 +53,7 @@ class Program:
     def _acts(self) -> dict[Callable[[Person], str | None], int]:
         return {
             self._buys: 10, self._pends: 6, self._posts: 6, self._bank_modifies: 5, self._bank_removes: 3,
-            self._webhook_repeats: 4, self._edits_category: 10, self._edits_note: 4, self._spends: 6,
+            self._webhooks_go_wrong: 4, self._pages_change: 3, self._edits_category: 10, self._edits_note: 4, self._spends: 6,
             self._takes_away: 3, self._restores: 2, self._adds_category: 1, self._sets_budget: 2, self._types_sql: 4,
             self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
         }  # fmt: skip
@@ -95,14 +95,18 @@ class Program:
         if not rows:
             return None
         row = self.dice.choice(rows)
-        person.bank("/_local/remove", {"transaction_id": row})
+        person.bank("/_local/remove", {"transaction_ids": [row]})
         return row[:8]
 
-    def _webhook_repeats(self, person: Person) -> str:
-        items = [row[0] for row in self._ask("select plaid_item_id from items where user_id = %s", person.uid)]
-        for _ in range(3):
-            person.bank("/_local/webhook", {"item_id": items[0], "webhook_code": "SYNC_UPDATES_AVAILABLE"})
-        return "3 times"
+    def _webhooks_go_wrong(self, person: Person) -> str:
+        fault = self.dice.choice(["webhook_drop", "webhook_duplicate", "webhook_reorder", "webhook_bad_signature"])
+        person.bank("/_local/faults", {"fault": fault, "user": person.uid, "times": 2})
+        return fault
+
+    def _pages_change(self, person: Person) -> str:
+        fault = self.dice.choice(["mutation", "error", "drop", "html"])
+        person.bank("/_local/faults", {"fault": fault, "user": person.uid, "times": 1})
+        return fault
 
     # --- the user ---
 
