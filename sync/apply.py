@@ -81,7 +81,8 @@ _DROP_UNCHANGED = text("""
     delete from pulled_rows as s using transactions as t
     where t.plaid_transaction_id = s.plaid_transaction_id and t.content_sha256 = s.content_sha256 and s.heir is null
       and (t.removed_at is null or exists (
-            select from transactions as o where o.entry_id = t.entry_id and o.removed_at is null))
+            select from transactions as o where o.entry_id = t.entry_id and o.removed_at is null
+              and not exists (select from pulled_removals as r where r.plaid_transaction_id = o.plaid_transaction_id)))
 """)
 _MOVE_CURSOR = text("""
     update items set

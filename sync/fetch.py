@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sync.errors import PlaidContract, PlaidMutation, PlaidRateLimited, PlaidTransient
+from sync.errors import PlaidContract, PlaidMutation, PlaidTransient
 from sync.pages import Page, Update, fold
 from sync.plaid import Plaid
 from sync.plaid_codes import FLOORS
@@ -39,7 +39,7 @@ def fetch(plaid: Plaid, token: str, run: Run) -> Update:
     while True:
         try:
             return fold(list(_pages(plaid, token, run)))
-        except PlaidTransient as error:
+        except (PlaidTransient, PlaidMutation) as error:
             if run.restarts >= _restarts_for(error):
                 raise
             run.restarts += 1
@@ -47,22 +47,21 @@ def fetch(plaid: Plaid, token: str, run: Run) -> Update:
                 time.sleep(random.uniform(0.05, 0.2) * 2**run.restarts)  # noqa: S311 - jitter, no secret
 
 
-def _restarts_for(error: PlaidTransient) -> int:
+def _restarts_for(error: PlaidTransient | PlaidMutation) -> int:
     if isinstance(error, PlaidMutation):
         return RESTARTS
-    if isinstance(error, PlaidRateLimited) or error.plaid_code in FLOORS:
-        return 0
-    return _TRANSIENT_RESTARTS
+    return 0 if error.plaid_code in FLOORS else _TRANSIENT_RESTARTS
 
 
 def _pages(plaid: Plaid, token: str, run: Run) -> Iterator[Page]:
     cursor = run.start_cursor
+    asked = {"", cursor}
     run.pages = 0
     while run.pages < _LONGEST_UPDATE:
         page = plaid.transactions_sync(token, cursor)
         run.pages += 1
         run.request_ids.append(page.request_id)
-        if page.next_cursor == (cursor or "") and page.has_more:
+        if page.has_more and page.next_cursor in asked:
             raise PlaidContract("there are more pages, but the cursor does not move on")
         if not page.next_cursor and run.start_cursor is not None:
             raise PlaidContract("an update after a cursor ends without one")
@@ -70,4 +69,5 @@ def _pages(plaid: Plaid, token: str, run: Run) -> Iterator[Page]:
         if not page.has_more:
             return
         cursor = page.next_cursor
+        asked.add(cursor)
     raise PlaidContract("the pages do not end")

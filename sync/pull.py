@@ -225,7 +225,7 @@ def _failed(
             _settle(connection, deps, item, wanted, None)
         else:
             connection.execute(_POSTPONE, {"item_id": item.id, "retry_at": retry_at})
-    expected = isinstance(error, PlaidTransient) or final
+    expected = isinstance(error, PlaidTransient | PlaidMutation | PlaidRateLimited) or final
     _log.log(
         30 if expected else 40, "pull_failed", item_id=str(item.id), code=code, reason=_reason(error), retry_at=retry_at
     )
@@ -246,7 +246,7 @@ def _floor(error: Exception) -> float:
     match error:
         case PlaidRateLimited():
             return 60.0
-        case PlaidTransient():
+        case PlaidTransient() | PlaidMutation():
             return FLOORS.get(error.plaid_code or "", 0.0)
         case PlaidRefused():
             return 3600.0  # our request or our settings are wrong: a person has to mend it

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sync.errors import PlaidTransient, WebhookRejected
+from sync.errors import PlaidRateLimited, PlaidTransient, WebhookRejected
 
 _FRESH = timedelta(days=1)
 _UNKNOWN_FOR = timedelta(minutes=5)
@@ -57,7 +57,7 @@ class WebhookKeys:
         self._fetches.append(now)
         try:
             found = _Known(self._fetch(key_id), now)
-        except PlaidTransient:
+        except (PlaidTransient, PlaidRateLimited):
             if stale is None or stale.key is None:
                 raise
             return stale

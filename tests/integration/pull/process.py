@@ -1,0 +1,78 @@
+"""A worker in a process of its own: for tests that kill it, and for the real Celery over the real broker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.integration.pull.conftest import Linked
+
+ROOT = Path(__file__).parents[3]
+_PULL = """
+import sys, uuid
+from sync.pull import pull_item
+from workers.app import deps
+pull_item(deps(), uuid.UUID(sys.argv[1]))
+"""
+
+
+def environment(linked: Linked, redis_url: str = "redis://127.0.0.1:9/0", **extra: str) -> dict[str, str]:
+    """The worker's settings, as a deployment would write them."""
+    settings = linked.deps.settings
+    kept = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH")}
+    return kept | {
+        "APP_ENV": "local",
+        "PYTHONUNBUFFERED": "1",
+        "WORKER_DATABASE_URL": settings.worker_database_url,
+        "SWEEP_SECONDS": "3600",
+        "REDIS_URL": redis_url,
+        "PLAID_URL": linked.bank.url,
+        "PLAID_CLIENT_ID": "client",
+        "PLAID_SECRET": "secret",
+        "TOKEN_KEY_FILE": settings.token_key_file,
+        **extra,
+    }
+
+
+def pull_in_child(linked: Linked, **extra: str) -> int:
+    """Pulls in a child process; answers its exit code (negative: the signal that ended it)."""
+    command = [sys.executable, "-c", _PULL, str(linked.item_id)]
+    return subprocess.run(command, cwd=ROOT, env=environment(linked, **extra), timeout=60).returncode
+
+
+@contextmanager
+def celery_worker(linked: Linked, redis_url: str, folder: Path, *options: str, **extra: str) -> Iterator[None]:
+    """Runs `celery -A workers.app worker` until the block ends."""
+    command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-c", "1", *options]
+    with (folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(linked, redis_url, **extra),
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+        )
+        try:
+            yield
+        finally:
+            worker.terminate()
+            try:
+                worker.wait(20)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+                worker.wait(5)
+
+
+def eventually(holds: Callable[[], bool], seconds: float = 45) -> None:
+    """Waits until a condition holds; fails after the deadline."""
+    give_up = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > give_up:
+            raise AssertionError("the condition did not come true in time")
+        time.sleep(0.02)
