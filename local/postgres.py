@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from local.processes import end_with_parent
+
 _START_SECONDS = 30
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=on", "-c", "full_page_writes=off")
 
@@ -122,7 +124,9 @@ def _runner(data: Path) -> _Runner:
         return _Runner(binaries, [], {})
     unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
     if shutil.which("unshare") and subprocess.run([*unshare, "true"], capture_output=True).returncode == 0:
-        return _Runner(binaries, unshare, {})
+        # A new user namespace forgets who the parent is to the kernel: setpriv says it once more, inside.
+        remind = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+        return _Runner(binaries, unshare + remind, {})
     return _as_nobody(data)
 
 

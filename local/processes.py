@@ -48,7 +48,7 @@ class Child:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,
+                preexec_fn=end_with_parent,
             )
 
     def wait_until_ready(self, seconds: float = 60) -> None:
@@ -110,6 +110,7 @@ def _wait_gone(pid: int, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Asks the kernel (Linux) to end this process when its parent is gone; for `preexec_fn`."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.postgres import free_port
+from local.processes import end_with_parent
 
 _START_SECONDS = 15
 
@@ -48,7 +49,14 @@ def start(data: Path, *, port: int | None = None) -> Valkey:
         "--save", "", "--daemonize", "no",
     ]  # fmt: skip
     with (data / "valkey.log").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+        )
     server = Valkey(process, chosen)
     give_up = time.monotonic() + _START_SECONDS
     while time.monotonic() < give_up and process.poll() is None:
