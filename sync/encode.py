@@ -114,6 +114,16 @@ def version_of(document: Any) -> Version | None:
     return Version(fields["epoch"].integer_value, fields["number"].integer_value)
 
 
+def nameable(path: str) -> bool:
+    """Whether Firestore can have a document of this name at all."""
+    return all(
+        segment not in ("", ".", "..")
+        and not (len(segment) >= 4 and segment.startswith("__") and segment.endswith("__"))
+        and len(segment.encode()) <= 1500
+        for segment in path.split("/")
+    )
+
+
 def set_write(name: str, document: Any, update_time: datetime | None) -> Any:
     """A write of the whole document; without an update time it may only create."""
     write = WritePb()

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
-from sync.encode import Unencodable, delete_write, digest, encode, set_write
+from sync.encode import Unencodable, delete_write, digest, encode, nameable, set_write
 from sync.projection import SCHEMA_VERSION, Document, Documents, Unshowable, window_of
 
 
@@ -155,7 +155,10 @@ class _Planner:
         self.left = claim.left
 
     def plan(self) -> Plan:
-        if self.claim.owner.exists and self._basis(self.owner).update_time is None:
+        if not nameable(self.owner):
+            for path, marked in self.claim.marks.items():
+                self._unnameable(path, marked.mark.version)
+        elif self.claim.owner.exists and self._basis(self.owner).update_time is None:
             self._head_alone()
         else:
             for path, marked in self.claim.marks.items():
@@ -178,6 +181,9 @@ class _Planner:
 
     def _document(self, path: str, version: Version) -> None:
         content = self.claim.documents.get(path)
+        if not nameable(path):
+            self._unnameable(path, version)
+            return
         if content is None:
             self._absent(path, version)
             return
@@ -186,6 +192,12 @@ class _Planner:
             self.settled.marks.append((path, version))
         elif not self._adopted(path, version, encoded):
             self._put(path, version, encoded, claimed=True)
+
+    def _unnameable(self, path: str, version: Version) -> None:
+        """No commit can ever have had a document of this name: nothing has to be guarded or deleted."""
+        self.settled.marks.append((path, version))
+        if path in self.claim.documents:
+            self.settled.parked.append(Parked(path, version, "unnameable", "Firestore allows no document of this name"))
 
     def _absent(self, path: str, version: Version) -> None:
         """A claimed document that is gone or never was: only a commit that moves the head may acknowledge it."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from sync.changes import Cursor, Held, OwnerRow, Version, connect, read_mirror_state, read_owners, read_parked
 from sync.deps import Deps
-from sync.encode import Unencodable, digest, encode, get_time, version_of
+from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore
 from sync.plan import stand_in, versioned
 from sync.projection import Document, Unshowable, candidates, project
@@ -108,7 +108,7 @@ def _compare(cursor: Cursor, owner: str, found: Mapping[str, Any], since: dateti
             continue
         there = None if document is None else digest(document, path)
         wanted = None
-        if path in expected:
+        if path in expected and nameable(path):
             version = _version(state, document)
             wanted = _digest(path, version, expected[path], rows[owner], parked.get(path) == version)
         _judge(comparison, path, wanted, there)

@@ -13,7 +13,7 @@ def test_a_first_page_of_500_in_one_month_is_502_writes_in_one_commit(books, mir
         ada.add(500)
         mirrored()
 
-    assert {"commits": 1, "requested": 502, "creates": 501, "updates": 1, "deletes": 0} == counted
+    assert counted == {"commits": 1, "requested": 502, "creates": 501, "updates": 1, "deletes": 0}
 
 
 def test_a_category_change_is_two_writes(books, mirrored, writes):
@@ -24,7 +24,7 @@ def test_a_category_change_is_two_writes(books, mirrored, writes):
         ada.categorize(entry, "TRAVEL")
         mirrored()
 
-    assert {"commits": 1, "requested": 2, "creates": 0, "updates": 2, "deletes": 0} == counted
+    assert counted == {"commits": 1, "requested": 2, "creates": 0, "updates": 2, "deletes": 0}
 
 
 def test_a_row_that_changes_its_month_is_three_writes(books, mirrored, writes, database):
@@ -36,7 +36,7 @@ def test_a_row_that_changes_its_month_is_three_writes(books, mirrored, writes, d
         database.sql("update transactions set date = '2026-11-04' where entry_id = %s", entry)
         mirrored()
 
-    assert {"commits": 1, "requested": 3, "creates": 0, "updates": 3, "deletes": 0} == counted
+    assert counted == {"commits": 1, "requested": 3, "creates": 0, "updates": 3, "deletes": 0}
 
 
 def test_a_note_is_one_write(books, mirrored, writes, database):
@@ -47,7 +47,7 @@ def test_a_note_is_one_write(books, mirrored, writes, database):
         database.sql("update entries set note = 'lunch' where id = %s", entry)
         mirrored()
 
-    assert {"commits": 1, "requested": 1, "creates": 0, "updates": 1, "deletes": 0} == counted
+    assert counted == {"commits": 1, "requested": 1, "creates": 0, "updates": 1, "deletes": 0}
 
 
 def test_an_update_that_changes_nothing_is_no_write(books, mirrored, writes, database):
@@ -58,11 +58,11 @@ def test_an_update_that_changes_nothing_is_no_write(books, mirrored, writes, dat
         database.sql("update transactions set name = name, amount = amount where user_id = 'ada'")
         mirrored()
 
-    assert {"commits": 0, "requested": 0, "creates": 0, "updates": 0, "deletes": 0} == counted
+    assert counted == {"commits": 0, "requested": 0, "creates": 0, "updates": 0, "deletes": 0}
 
 
 def test_edits_inside_a_pacing_window_are_one_trailing_commit_of_the_whole_pair(
-    books, mirrored, running_mirror, gate: Gate, assert_mirrored
+    books, mirrored, running_mirror, gate: Gate, assert_mirrored, clean
 ):
     ada = books()
     entry, *_ = ada.add(3)
@@ -73,8 +73,8 @@ def test_edits_inside_a_pacing_window_are_one_trailing_commit_of_the_whole_pair(
     for category in ("MEDICAL", "ENTERTAINMENT", "TRAVEL", "MEDICAL"):
         ada.categorize(entry, category)
     eventually(lambda: len(gate.seen) == 2)
-    eventually(lambda: not ada.sql("select from owners where dirty"))
+    eventually(clean)
 
-    assert [2, 2] == [len(seen.paths) for seen in gate.seen]
+    assert [len(seen.paths) for seen in gate.seen] == [2, 2]
     assert gate.seen[1].at - gate.seen[0].at >= 0.9
     assert_mirrored()

@@ -1,0 +1,75 @@
+"""Several mirrors on the same users, with writers all the while."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import psycopg2
+
+from tests.fixtures.mirror import Books
+
+
+def test_two_mirrors_lose_double_and_age_nothing(books, running_mirror, assert_mirrored, database, eventually, clean):
+    people = [books(name) for name in ("ada", "bob", "cyd")]
+    rows = {person.user: person.add(6) for person in people}
+    mirrors = [running_mirror(sweep_seconds=0.3) for _ in range(2)]
+
+    writers = [threading.Thread(target=write, args=(database.url(), person, rows[person.user])) for person in people]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    eventually(clean, 60)
+
+    assert_mirrored()
+    assert sum(mirror.counts["drift"] for mirror in mirrors) == 0
+
+
+_ALWAYS_OVERDUE = """
+create function seem_old() returns trigger language plpgsql as $$
+begin
+    if new.dirty then new.dirty_since := '2000-01-01'; end if;
+    return new;
+end $$;
+create trigger seems_old before update on owners for each row execute function seem_old();
+alter table owners enable always trigger seems_old;
+"""
+
+
+def test_mirrors_that_ignore_the_locks_are_as_right_as_with_them(
+    books, mirrored, running_mirror, assert_mirrored, database, eventually, clean
+):
+    """The advisory locks are efficiency only: overdue owners are taken by everybody at once."""
+    ada = books()
+    rows = ada.add(6)
+    mirrored()
+    database.sql(_ALWAYS_OVERDUE)
+    rivals = [running_mirror(sweep_seconds=0.1) for _ in range(3)]
+
+    write(database.url(), ada, rows, times=300)
+    eventually(clean, 60)
+
+    assert sum(rival.counts["read"] for rival in rivals) > 0, "they never refused each other's commits"
+    assert sum(rival.counts["drift"] for rival in rivals) == 0
+    assert_mirrored()
+
+
+def write(url: str, person: Books, rows: list[str], times: int = 60) -> None:
+    """Random edits on a connection of its own, from a fixed seed."""
+    dice = random.Random(person.user)
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for number in range(times):
+            row = dice.choice(rows)
+            cursor.execute(*dice.choice([
+                ("update entries set user_category_id = %s where id = %s",
+                 (dice.choice(["TRAVEL", "INCOME", "MEDICAL", None]), row)),
+                ("update transactions set amount = %s where entry_id = %s", (number, row)),
+                ("update transactions set removed_at = now() where entry_id = %s", (row,)),
+                ("update transactions set removed_at = null where entry_id = %s", (row,)),
+                ("update transactions set date = date + %s where entry_id = %s", (dice.choice([-30, 30]), row)),
+                ("update entries set note = %s where id = %s", (f"note {number}", row)),
+            ]))  # fmt: skip
+    connection.close()
