@@ -1,0 +1,1 @@
+"""What a Firestore must do, seen by its clients; also runs against the vendor's emulator."""

@@ -1,0 +1,1 @@
+"""The rooms of the local Firestore, each on its own."""
