@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from typing import Any
@@ -70,13 +71,23 @@ def pick(world: World, item: int, types: Sequence[str]) -> sqlite3.Row:
     return next((row for row in rows if row["type"] in types), rows[0])
 
 
-def named(world: World, item: int, account_id: str) -> sqlite3.Row:
-    """An open account by id, mask or name; raises INVALID_ACCOUNT_ID."""
+def by_id(world: World, item: int, account_id: str) -> sqlite3.Row:
+    """An open account of the item; raises INVALID_ACCOUNT_ID."""
+    sql = "select * from accounts where item = ? and closed = 0 and account_id = ?"
+    row = world.store.one(sql, item, account_id)
+    if row is None:
+        raise PlaidError("INVALID_ACCOUNT_ID")
+    return row
+
+
+def named(world: World, item: int, name: str) -> sqlite3.Row:
+    """An open account by id, mask or name, for people; raises INVALID_ACCOUNT_ID."""
     row = world.store.one(
-        "select * from accounts where item = ?1 and closed = 0 and (account_id = ?2 or json_extract(body, '$.mask') = ?2"
-        " or json_extract(body, '$.name') = ?2) order by account_id <> ?2, number limit 1",
+        "select * from accounts where item = ?1 and closed = 0 and (account_id = ?2"
+        " or json_extract(body, '$.mask') = ?2 or json_extract(body, '$.name') = ?2)"
+        " order by account_id <> ?2, number limit 1",
         item,
-        account_id,
+        name,
     )
     if row is None:
         raise PlaidError("INVALID_ACCOUNT_ID")
@@ -90,6 +101,8 @@ def currency(account: sqlite3.Row) -> str:
 
 def stored(world: World, account_ids: Sequence[str]) -> list[wire.Verbatim]:
     """The bodies of accounts by id, closed ones left out."""
-    marks = ", ".join("?" * len(account_ids))
-    sql = f"select body from accounts where account_id in ({marks}) and closed = 0 order by item, number"
-    return [wire.Verbatim(row[0]) for row in world.store.each(sql, *account_ids)]
+    sql = (
+        "select body from accounts where account_id in (select value from json_each(?)) and closed = 0"
+        " order by item, number"
+    )
+    return [wire.Verbatim(row[0]) for row in world.store.each(sql, json.dumps(list(account_ids)))]

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields as fields_of
+from dataclasses import dataclass
+from dataclasses import fields as fields_of
 from datetime import date, timedelta
 from typing import Any
 
-from local.plaid import bank, bank_rows, items, link, signing, wire
+from local.plaid import bank, bank_rows, changelog, items, link, signing, wire
 from local.plaid.errors import PlaidError
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
 from local.plaid.fields import (
@@ -29,6 +30,7 @@ from local.plaid.fields import (
     text,
     whole,
 )
+from local.plaid.institutions import ALL
 from local.plaid.world import READINESS, World
 
 Handler = Callable[[World, dict[str, Any]], dict[str, Any]]
@@ -171,7 +173,8 @@ def list_items(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
 
 def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
     counts = world.store.one(
-        "select count(*), coalesce(sum(pending), 0) from changes where item = ? and next_seq is null and body is not null",
+        "select count(*), coalesce(sum(pending), 0) from changes"
+        " where item = ? and next_seq is null and body is not null",
         row["item"],
     )
     assert counts is not None
@@ -181,6 +184,7 @@ def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
     shown = ("name", "mask", "type", "subtype")
     return {
         **{name: row[name] for name in ("item_id", "institution_id", "username", "webhook", "readiness", "error")},
+        "institution_name": ALL[row["institution_id"]].name,
         "user": row["client_user_id"],
         "linked": row["access_token"] is not None,
         "removed": row["removed_at"] is not None,
@@ -200,10 +204,8 @@ def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
 
 def list_transactions(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """What the bank holds right now: every live transaction of an item, oldest change first."""
-    from local.plaid.changelog import live
-
     item = item_of(world, ask)
-    return {"transactions": [wire.Verbatim(entry.body or "") for entry in live(world.store, item["item"])]}
+    return {"transactions": [wire.Verbatim(entry.body or "") for entry in changelog.live(world.store, item["item"])]}
 
 
 def list_requests(world: World, _ask: dict[str, Any]) -> dict[str, Any]:

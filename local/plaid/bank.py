@@ -137,14 +137,20 @@ def post(
     item, entry = live(world, transaction_id)
     if not entry.pending:
         raise PlaidError("INVALID_FIELD", f"transaction {transaction_id} is not pending")
-    old, new = _posted(world, entry, amount, day, name, link)
+    old, new = _posted(world, entry, amount=amount, day=day, name=name, link=link)
     changelog.append(world.store, item["item"], [old, new])
     _tell(world, item, new=1, removed=[transaction_id], notify=notify)
     return read(new)
 
 
 def _posted(
-    world: World, entry: Entry, amount: Decimal | int | None, day: date | None, name: str | None, link: bool
+    world: World,
+    entry: Entry,
+    *,
+    amount: Decimal | int | None = None,
+    day: date | None = None,
+    name: str | None = None,
+    link: bool = True,
 ) -> tuple[Entry, Entry]:
     body = read(entry)
     body["transaction_id"] = world.mint.id("transaction")
@@ -161,7 +167,7 @@ def refresh_dynamic(world: World, item: sqlite3.Row) -> None:
     amount grows by 1.00."""
     pending = changelog.live(world.store, item["item"], pending_only=True)
     posted = [entry for entry in changelog.live(world.store, item["item"]) if not entry.pending]
-    made = [half for entry in pending for half in _posted(world, entry, None, None, None, True)]
+    made = [half for entry in pending for half in _posted(world, entry)]
     dice = world.mint.dice("refresh", item["item_id"], world.store.count_up("refresh"))
     if posted:
         made.append(_one_more(dice.choice(posted)))

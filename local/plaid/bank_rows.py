@@ -7,10 +7,11 @@ Amounts may come as JSON numbers or as text; both stay exact. `raw` lays keys ov
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
+from random import Random
 from typing import Any
 
 from local.plaid import accounts, bank, categories, merchants, rows, wire
@@ -76,18 +77,16 @@ def generated(world: World, item: sqlite3.Row, ask: Mapping[str, Any]) -> list[E
     if first > last:
         raise invalid("first_date", "must not be after last_date")
     account = _account(world, item, ask)
-    made = _believable(world, item, first, last, ask["count"], accounts.currency(account))
+    days = [first + (last - first) * number // max(ask["count"] - 1, 1) for number in range(ask["count"])]
+    dice = world.mint.dice("bulk", item["item_id"], world.store.count_up("bulk"))
+    made = [_believable(dice, day, accounts.currency(account)) for day in days]
     return bank.entries(world, [(row, account["account_id"]) for row in made])
 
 
-def _believable(world: World, item: sqlite3.Row, first: date, last: date, count: int, currency: str) -> Iterator[Row]:
-    dice = world.mint.dice("bulk", item["item_id"], world.store.count_up("bulk"))
-    span = (last - first).days
-    for number in range(count):
-        merchant = dice.choice(merchants.EVERYTHING)
-        day = first + timedelta(days=span * number // max(count - 1, 1))
-        amount = merchant.amount(dice)
-        yield Row(0, amount, merchant.description, day, day, currency, merchant=merchant.name, channel=merchant.channel)
+def _believable(dice: Random, day: date, currency: str) -> Row:
+    merchant = dice.choice(merchants.EVERYTHING)
+    amount = merchant.amount(dice)
+    return Row(0, amount, merchant.description, day, day, currency, merchant=merchant.name, channel=merchant.channel)
 
 
 def changed_fields(ask: Mapping[str, Any]) -> dict[str, Any]:

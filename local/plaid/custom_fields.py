@@ -67,9 +67,10 @@ class Reader:
             return None
         if isinstance(value, bool) or not isinstance(value, (int, Decimal)):
             raise self.wrong(name, f"must be a number, not {kind_of(value)}")
-        if abs(value) > _LARGEST:
+        amount: Amount = value
+        if not -_LARGEST < amount < _LARGEST:
             raise self.wrong(name, "is larger than any amount of money")
-        return value
+        return amount
 
     def required_number(self, name: str) -> Amount:
         value = self.number(name)

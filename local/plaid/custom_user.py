@@ -21,11 +21,21 @@ from local.plaid.rows import NO_DESCRIPTION, Amount, Row
 
 MOST_ACCOUNTS = 10
 FORCED_ERRORS = frozenset(
-    """
-    INSTITUTION_NOT_RESPONDING INSTITUTION_NO_LONGER_SUPPORTED INVALID_CREDENTIALS INVALID_MFA ITEM_LOCKED
-    ITEM_LOGIN_REQUIRED ITEM_NOT_SUPPORTED INVALID_LINK_TOKEN MFA_NOT_SUPPORTED NO_ACCOUNTS PLAID_ERROR
-    USER_INPUT_TIMEOUT USER_SETUP_REQUIRED
-    """.split()
+    [
+        "INSTITUTION_NOT_RESPONDING",
+        "INSTITUTION_NO_LONGER_SUPPORTED",
+        "INVALID_CREDENTIALS",
+        "INVALID_MFA",
+        "ITEM_LOCKED",
+        "ITEM_LOGIN_REQUIRED",
+        "ITEM_NOT_SUPPORTED",
+        "INVALID_LINK_TOKEN",
+        "MFA_NOT_SUPPORTED",
+        "NO_ACCOUNTS",
+        "PLAID_ERROR",
+        "USER_INPUT_TIMEOUT",
+        "USER_SETUP_REQUIRED",
+    ]
 )
 _TOP = ("version", "seed", "override_accounts", "mfa", "recaptcha", "force_error", "roll_dates_forward")
 _ACCOUNT = (
@@ -65,7 +75,8 @@ class CustomUser:
 
 def read(text: str, today: date) -> CustomUser:
     """Reads a configuration; rows with a posting date after `today` are pending. Raises Unreadable."""
-    top = Reader(_parse(text), "", warnings := [])
+    warnings: list[str] = []
+    top = Reader(_parse(text), "", warnings)
     top.names(_TOP)
     _version(top)
     force = top.choice("force_error", FORCED_ERRORS)

@@ -57,7 +57,7 @@ def item_webhook_update(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     world.store.run("update items set webhook = ? where item = ?", url, row["item"])
     if url:
         extra = {"error": None, "new_webhook_url": url}
-        webhooks.queue(world, row, "ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED", extra, url)
+        webhooks.queue(world, row, "ITEM", "WEBHOOK_UPDATE_ACKNOWLEDGED", extra, url=url)
     return {"item": items.as_json(world, items.by_number(world, row["item"]))}
 
 
@@ -125,7 +125,7 @@ def transactions_create(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 def _created(world: World, item: int, line: dict[str, Any], index: int) -> tuple[Row, str]:
     today = world.clock.today()
     account = (
-        accounts.named(world, item, line["account_id"])
+        accounts.by_id(world, item, line["account_id"])
         if "account_id" in line
         else accounts.pick(world, item, ("depository",))
     )

@@ -46,7 +46,9 @@ def generate(dice_of: DiceOf, user: str, first: date, last: date) -> Iterator[Ro
 
 
 def _visits(dice: Random) -> list[Merchant]:
-    return [dice.choice(choices) for chance, choices in _DAILY if dice.random() < chance]
+    """Where the card was used on a day: at least one coffee."""
+    drawn = [dice.choice(choices) for chance, choices in _DAILY if dice.random() < chance]
+    return drawn or [dice.choice(merchants.COFFEE)]
 
 
 def _card(merchant: Merchant, day: date, last: date, dice: Random) -> Row:

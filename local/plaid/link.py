@@ -189,14 +189,21 @@ def _record(world: World, token: str, public: str, metadata: dict[str, Any]) -> 
     now = wire.timestamp(world.clock.now())
     number = int(world.store.value("select count(*) from link_sessions where token = ?", token))
     session_id = metadata["link_session_id"] if number == 0 else f"{metadata['link_session_id']}-{number}"
-    body = {
+    body: dict[str, Any] = {
         "link_session_id": session_id,
         "started_at": now,
         "finished_at": now,
         "events": [],
         "on_success": {"public_token": public, "metadata": metadata},
+        "results": _results(public, metadata),
     }
     world.store.run("insert into link_sessions values (?, ?, ?, ?)", session_id, token, number, wire.dumps(body))
+
+
+def _results(public: str, metadata: dict[str, Any]) -> dict[str, Any]:
+    added = {"public_token": public, "accounts": metadata["accounts"], "institution": metadata["institution"]}
+    others = ("cra_item_add_results", "cra_update_results", "bank_income_results", "payroll_income_results")
+    return {"item_add_results": [added], "document_income_results": None, **{name: [] for name in others}}
 
 
 def sandbox_public_token(world: World, ask: dict[str, Any]) -> dict[str, Any]:

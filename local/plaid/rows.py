@@ -5,8 +5,8 @@ Every body carries all keys that Plaid promises. Amounts stay as exact as they c
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -37,8 +37,8 @@ class Row:
     account: int
     amount: Amount
     description: str
-    date: date
-    authorized_date: date | None = None
+    date: datetime.date
+    authorized_date: datetime.date | None = None
     currency: str = "USD"
     pending: bool = False
     merchant: str | None = None

@@ -43,11 +43,11 @@ async def serve(config: Config, *, listening: Callable[[int], None], until: Call
     """Runs a stand-in until `until` returns; calls `listening` with the port once it answers."""
     check_keys(config.client_id, config.secret)
     world = worlds.create(config)
-    runner = web.AppRunner(application(world), access_log=None, handle_signals=False)
+    runner = web.AppRunner(application(world), access_log=None, handle_signals=False, shutdown_timeout=1.0)
     courier = asyncio.get_running_loop().create_task(Courier(world).run())
     try:
         await runner.setup()
-        site = web.TCPSite(runner, config.host, config.port, shutdown_timeout=1.0)
+        site = web.TCPSite(runner, config.host, config.port)
         await site.start()
         listening(runner.addresses[0][1])
         stop = asyncio.ensure_future(until())

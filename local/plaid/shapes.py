@@ -1,4 +1,4 @@
-"""The documented request of every endpoint that the stand-in serves (plaid-python 46.0.0; a test compares the names)."""
+"""The documented request of every endpoint that the stand-in serves; a test compares the names with plaid-python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Webhook signatures: ES256 with a P-256 key of our own, kept in the store, and the forgeries the fault knobs ask for."""
+"""Webhook signatures: ES256 with a P-256 key of our own, kept in the store.
+
+Also makes the forgeries that the fault knobs ask for. A new key lets the earlier ones expire.
+"""
 
 from __future__ import annotations
 

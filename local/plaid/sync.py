@@ -30,14 +30,12 @@ def sync(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     if options.get("personal_finance_category_version", "v2") != "v2":
         raise PlaidError("UNIMPLEMENTED", "personal_finance_category_version v1 is not part of the stand-in")
     if account_id := options.get("account_id"):
-        accounts.named(world, item["item"], account_id)
+        accounts.by_id(world, item["item"], account_id)
     world.store.run("update items set synced = 1 where item = ? and synced = 0", item["item"])
     if item["readiness"] == READINESS[0]:
         return _answer(world, item, [], "", has_more=False, original=False)
     at = _position(world, item, ask.get("cursor", ""), account_id)
-    return _page(
-        world, item, at, ask.get("count", DEFAULT_COUNT), account_id, bool(options.get("include_original_description"))
-    )
+    return _page(world, item, at, ask)
 
 
 def page_number(world: World, item: sqlite3.Row, text: str, account_id: str | None) -> int:
@@ -64,9 +62,9 @@ def _position(world: World, item: sqlite3.Row, text: str, account_id: str | None
     return at
 
 
-def _page(
-    world: World, item: sqlite3.Row, at: Cursor, count: int, account_id: str | None, original: bool
-) -> dict[str, Any]:
+def _page(world: World, item: sqlite3.Row, at: Cursor, ask: dict[str, Any]) -> dict[str, Any]:
+    options, count = ask.get("options") or {}, ask.get("count", DEFAULT_COUNT)
+    account_id = options.get("account_id")
     window = at if at.is_open else Cursor(at.low, item["head"], at.low)
     found = changelog.effects(
         world.store,
@@ -80,6 +78,7 @@ def _page(
     shown, has_more = found[:count], len(found) > count
     after = replace(window, position=shown[-1].seq, page=at.page + 1) if has_more else Cursor(window.high)
     text = cursor.encode(after, _stream(item, account_id), world.mint.digest(_KEY))
+    original = bool(options.get("include_original_description"))
     return _answer(world, item, shown, text, has_more=has_more, original=original)
 
 

@@ -89,7 +89,9 @@ def _extra(world: World, item: sqlite3.Row, code: str, options: dict[str, Any]) 
     return {"error": None} if code == "NEW_ACCOUNTS_AVAILABLE" else {}
 
 
-def queue(world: World, item: sqlite3.Row, kind: str, code: str, extra: dict[str, Any], url: str | None = None) -> bool:
+def queue(
+    world: World, item: sqlite3.Row, kind: str, code: str, extra: dict[str, Any], *, url: str | None = None
+) -> bool:
     """Puts a webhook into the outbox; answers whether the item has an address to send it to."""
     address = url or world.store.value("select webhook from items where item = ?", item["item"])
     if not address:
