@@ -7,6 +7,7 @@ field therefore passes although stored documents may carry it (so does the vendo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import product
 
@@ -17,6 +18,8 @@ from .values import Constraint, equal, less, to_value
 
 Clause = tuple[str, str, object]
 Conjunction = tuple[Clause, ...]
+_STEP = re.compile(r"`((?:\\.|[^`\\])*)`|([^.`]+)")
+_ESCAPED = re.compile(r"\\(.)")
 
 
 def alternatives(query: Query) -> list[Conjunction]:
@@ -51,8 +54,14 @@ def known_data(conjunction: Conjunction) -> dict[str, object]:
         by_field.setdefault(field, []).append((operator, to_value(value)))
     data: dict[str, object] = {}
     for field in sorted(by_field):
-        _place(data, field.split("."), _known(by_field[field]))
+        _place(data, _steps(field), _known(by_field[field]))
     return data
+
+
+def _steps(field: str) -> list[str]:
+    quoted = (found.group(1) is not None for found in _STEP.finditer(field))
+    named = (found.group(1) or found.group(2) for found in _STEP.finditer(field))
+    return [_ESCAPED.sub(r"\1", step) if inside else step for inside, step in zip(quoted, named, strict=True)]
 
 
 def _known(clauses: list[tuple[str, object]]) -> object:

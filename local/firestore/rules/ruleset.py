@@ -25,10 +25,11 @@ _VERBS = frozenset(METHODS) - {"read", "write"}
 class Rules:
     """The rules of one file; loading checks it whole, deciding changes nothing and may run in any thread."""
 
-    def __init__(self, text: str, file: nodes.File, warnings: tuple[str, ...]) -> None:
+    def __init__(self, text: str, file: nodes.File, warned: list[tuple[Span, str]]) -> None:
         self.text = text
         self.file = file
-        self.warnings = warnings
+        self.warned = warned
+        self.warnings = tuple(f"{at}: {message}" for at, message in warned)
         self.rules = tuple(rules(file.matches))
 
     @staticmethod
@@ -43,7 +44,7 @@ class Rules:
         file, warnings = _read(text)
         if strict and warnings:
             raise refuse(warnings[0][1], warnings[0][0])
-        return Rules(text, file, tuple(f"{at}: {message}" for at, message in warnings))
+        return Rules(text, file, warnings)
 
     def allows(
         self,

@@ -1,0 +1,95 @@
+"""The whole table over the wire: every kind of caller tries every operation on every kind of document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rules_matrix.conftest import Target
+from tests.rules_matrix.table import (
+    CALLERS,
+    DOCUMENTS,
+    LISTINGS,
+    OPERATIONS,
+    OWNER,
+    collection,
+    expected,
+    sibling,
+)
+from tests.rules_matrix.wire import Wire, bearer
+
+RULES = (Path(__file__).parents[2] / "firestore_rules" / "firestore.rules").read_text()
+
+
+@pytest.fixture
+def guarded(target: Target) -> Target:
+    """The server with the shipped rules and one document of every kind."""
+    target.load(RULES)
+    admin = target.admin()
+    for path, fields in DOCUMENTS.items():
+        assert admin.set(path, fields) == "ALLOW"
+    return target
+
+
+def attempt(target: Target, wire: Wire, operation: str, path: str) -> str:
+    if operation in LISTINGS:
+        return ask(wire, operation, path)
+    match operation:
+        case "create anew":
+            assert target.admin().delete(path) == "ALLOW"
+            verdict = wire.create(path, {"x": 1})
+            assert target.admin().set(path, DOCUMENTS[path]) == "ALLOW"
+        case "get missing":
+            verdict = wire.get(sibling(path))
+        case "create":
+            verdict = wire.create(sibling(path), {"x": 1})
+        case "get" | "delete":
+            verdict = getattr(wire, operation)(path)
+        case _:
+            verdict = getattr(wire, operation)(path, {"x": 1})
+    return verdict
+
+
+def ask(wire: Wire, operation: str, path: str) -> str:
+    listing = LISTINGS[operation]
+    asked = collection(path, listing)
+    if operation == "count":
+        return wire.count(asked)
+    return wire.list(
+        asked,
+        limit=listing.limit,
+        offset=listing.offset,
+        where=listing.where,
+        order=listing.order,
+        group=listing.group,
+    )
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+@pytest.mark.parametrize("caller", CALLERS)
+def test_each_cell_of_the_table(guarded: Target, caller: str, path: str) -> None:
+    who = CALLERS[caller]
+    wire = guarded.wire(bearer(who) if who else None)
+    assert {operation: attempt(guarded, wire, operation, path) for operation in OPERATIONS} == expected(caller, path)
+
+
+@pytest.mark.parametrize("path", DOCUMENTS)
+def test_the_admin_passes_no_rules(guarded: Target, path: str) -> None:
+    verdicts = {operation: attempt(guarded, guarded.admin(), operation, path) for operation in OPERATIONS}
+    assert set(verdicts.values()) == {"ALLOW"}
+
+
+def test_nobody_lists_the_people(guarded: Target) -> None:
+    for who in CALLERS.values():
+        wire = guarded.wire(bearer(who) if who else None)
+        assert wire.list("users", limit=1) == "DENY"
+        assert wire.list("users", limit=1, where=(("displayName", "==", "Ann"),)) == "DENY"
+
+
+@pytest.mark.parametrize("uid", ["", "u1/", "u1%2Fmonths", "U1", "u1 ", "users", ".."])
+def test_an_id_that_looks_like_the_owners_is_not_the_owners(guarded: Target, uid: str) -> None:
+    claims: dict[str, object] = {"sub": uid or "x", "user_id": uid or "x", "firebase": {"sign_in_provider": "password"}}
+    wire = guarded.wire(bearer(claims))
+    assert wire.get(f"users/{OWNER}") == "DENY"
+    assert wire.list(f"users/{OWNER}/months") == "DENY"

@@ -1,0 +1,121 @@
+"""Does the table notice? Each operand of each && and || of the rules file is dropped, each verb and each comparison
+changed, in turn; every such mutant must give at least one wrong verdict, or be explained here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from local.firestore.rules import Query, Request, Rules, nodes
+from tests.rules_matrix.table import CALLERS, DOCUMENTS, LISTINGS, OPERATIONS, collection, expected, sibling
+from tests.rules_matrix.test_matrix import RULES
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+# Mutant -> why no request can tell.
+EXPLAINED = {
+    "line 23: allow get: -> allow get, list:": "a list of users does not know the ids of its results: an error",
+    "drop request.auth != null": "without a token request.auth.token is an evaluation error, which denies as well",
+}
+
+
+def dropped_operands(file: nodes.File) -> Iterator[tuple[str, str]]:
+    functions = [*file.functions, *file.service_functions]
+    parts = [part for function in functions for part in nodes.function_expressions(function)]
+    for match in file.matches:
+        parts += nodes.expressions(match)
+    for node in (inner for part in parts for inner in nodes.walk(part)):
+        if isinstance(node, nodes.Logic):
+            for out in range(len(node.operands)):
+                left = [f"({source(other)})" for place, other in enumerate(node.operands) if place != out]
+                kept = f" {node.operator} ".join(left)
+                mutant = RULES[: node.at.start] + f"({kept})" + RULES[node.at.end :]
+                yield f"drop {source(node.operands[out])}", mutant
+
+
+def source(node: nodes.Expr) -> str:
+    return RULES[node.at.start : node.at.end]
+
+
+def replaced(pattern: str, instead: str) -> Iterator[tuple[str, str]]:
+    code = re.sub(r"//[^\n]*", lambda comment: " " * len(comment.group()), RULES)
+    for found in re.finditer(pattern, code):
+        line = RULES.count("\n", 0, found.start()) + 1
+        mutant = RULES[: found.start()] + found.expand(instead) + RULES[found.end() :]
+        yield f"line {line}: {found.group()} -> {found.expand(instead)}", mutant
+
+
+def mutants() -> list[tuple[str, str]]:
+    return [
+        *dropped_operands(Rules.load(RULES).file),
+        *replaced(r"&&", "||"),
+        *replaced(r"==", "!="),
+        *replaced(r"!=", "=="),
+        *replaced(r"<=", "<"),
+        *replaced(r"<=", ">="),
+        *replaced(r"500", "501"),
+        *replaced(r"get, list", "get"),
+        *replaced(r"get, list", "list"),
+        *replaced(r"allow get:", "allow get, list:"),
+        *replaced(r"allow get", "allow get, create"),
+        *replaced(r"allow get", "allow get, update"),
+        *replaced(r"allow get", "allow get, delete"),
+        *replaced(r"allow (list|get):", r"allow delete:"),
+        *replaced(r"\{(_\w+)\} \{(?!\s*match)(?=\s*allow)", r"{\1=**} {"),
+        *replaced(r"if [^;]+;", "if true;"),
+        *replaced(r"if [^;]+;", "if request.auth != null;"),
+    ]
+
+
+MUTANTS = mutants()
+
+
+def request(operation: str, path: str, caller: dict[str, object] | None) -> Request:
+    auth = {**caller, "uid": caller["user_id"]} if caller else None
+    if operation in LISTINGS:
+        listing = LISTINGS[operation]
+        conjunction = (listing.where,) if listing.where else ()
+        query = Query(conjunction, listing.limit, listing.offset, listing.order, listing.group)
+        return Request("list", collection(path, listing), auth, NOW, query=query)
+    before = DOCUMENTS[path]
+    after: dict[str, object] = {"x": 1}
+    match operation:
+        case "get missing":
+            return Request("get", sibling(path), auth, NOW)
+        case "create":
+            return Request("create", sibling(path), auth, NOW, after=after)
+        case "create anew":
+            return Request("create", path, auth, NOW, after=after)
+        case "get" | "delete":
+            return Request(operation, path, auth, NOW, before=before)
+        case _:
+            return Request("update", path, auth, NOW, before=before, after=after)
+
+
+def differs(rules: Rules) -> str | None:
+    """The first cell of the table on which these rules are wrong."""
+    for path in DOCUMENTS:
+        for caller, claims in CALLERS.items():
+            wanted = expected(caller, path)
+            for operation in OPERATIONS:
+                decision = rules.allows(request(operation, path, claims), DOCUMENTS.get)
+                if ("ALLOW" if decision.allowed else "DENY") != wanted[operation]:
+                    return f"{caller}: {operation} {path}"
+    return None
+
+
+def test_the_rules_as_they_are_give_the_table() -> None:
+    assert differs(Rules.load(RULES)) is None
+
+
+@pytest.mark.parametrize(("name", "mutant"), MUTANTS, ids=[name for name, _ in MUTANTS])
+def test_every_mutant_is_noticed_or_explained(name: str, mutant: str) -> None:
+    noticed = differs(Rules.load(mutant))
+    assert (noticed is None) == (name in EXPLAINED), noticed
+
+
+def test_every_explanation_still_has_its_mutant() -> None:
+    assert set(EXPLAINED) <= {name for name, _ in MUTANTS}
