@@ -1,0 +1,1 @@
+"""The local Plaid against Plaid's own client and documented behaviour."""
