@@ -43,9 +43,9 @@ def test_an_edit_there_and_back_still_fences_off_the_delayed_commit_in_between(b
     ada = books()
     rows = ada.add(2)
     mirrored()
-    ada.categorize(rows[0], "TRAVEL")  # A to B, held back ...
+    ada.annotate(rows[0], "B")  # from A to B, held back: no other document is in this commit ...
     mirror_that_dies_unanswered(mirrored, gate)
-    ada.categorize(rows[0], None)  # ... and back to A, which Firestore seems to hold already
+    ada.annotate(rows[0], None)  # ... and back to A, which Firestore seems to hold already
     mirrored()
 
     assert gate.release() == [grpc.StatusCode.FAILED_PRECONDITION]
@@ -56,7 +56,7 @@ def test_a_delayed_creation_cannot_bring_back_what_was_removed_since(books, mirr
     ada = books()
     ada.add(2)
     mirrored()
-    (row,) = ada.add(1)
+    (row,) = ada.add(1, on="2026-06-01")  # alone in its month: nothing but the head can stand guard
     mirror_that_dies_unanswered(mirrored, gate)
     ada.remove(row)  # it never was in Firestore, as far as anybody knows
     mirrored()
@@ -69,7 +69,7 @@ def test_a_delayed_creation_cannot_undo_a_creation_and_deletion_since(books, mir
     ada = books()
     ada.add(2)
     mirrored()
-    (row,) = ada.add(1)
+    (row,) = ada.add(1, on="2026-06-01")  # alone in its month: nothing but the head can stand guard
     mirror_that_dies_unanswered(mirrored, gate)
     mirrored()
     ada.remove(row)

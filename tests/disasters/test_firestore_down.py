@@ -1,0 +1,76 @@
+"""Firestore is away, out of quota, or refuses us: that costs time, not data."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from tests.fixtures.gate import Refusal
+
+
+def test_firestore_away_costs_time_and_bounded_marks(books, running_mirror, gate, database, eventually, clean):
+    ada = books()
+    rows = ada.add(3)
+    running_mirror(host=gate.address)
+    eventually(clean)
+    gate.is_down = True
+    for number in range(50):
+        ada.categorize(rows[0], ["TRAVEL", "MEDICAL"][number % 2])
+    assert database.sql("select count(*) from changes") == [(2,)]
+
+    gate.is_down = False
+
+    eventually(clean, 40)
+    assert database.sql("select count(*) from changes") == [(0,)]
+
+
+def test_while_firestore_is_away_it_is_asked_ever_more_seldom(books, running_mirror, gate, eventually, clean):
+    for number in range(30):
+        books(f"user{number}")
+    refused = []
+
+    def refuse(seen) -> None:
+        refused.append(seen.at)
+        if len(refused) <= 8:
+            raise Refusal(grpc.StatusCode.UNAVAILABLE)
+
+    gate.before = refuse
+    running_mirror(host=gate.address, mirror_concurrency=1)
+    eventually(clean, 60)
+
+    assert refused[8] - refused[0] >= 0.2 * 4  # after five failures in a row one try at a time, pauses between
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.PERMISSION_DENIED])
+def test_a_refusal_that_says_nothing_about_the_documents_is_tried_again(
+    books, mirrored, gate, assert_mirrored, code: grpc.StatusCode
+):
+    ada = books()
+    ada.add(3)
+    refusals = iter(range(3))
+
+    def refuse(_) -> None:
+        if next(refusals, None) is not None:
+            raise Refusal(code)
+
+    gate.before = refuse
+    mirrored(host=gate.address)
+
+    assert_mirrored()
+
+
+def test_an_emptied_firestore_is_filled_again_document_by_document_as_they_are_marked(
+    books, mirrored, firestore_server, database, assert_mirrored
+):
+    ada = books()
+    ada.add(5)
+    mirrored()
+    client = firestore_server.client()
+    for path in firestore_server.documents():
+        client.document(path).delete()
+    database.sql("select mark_documents(array_agg(owner), array_agg(path)) from mirror_state")
+
+    mirror = mirrored()
+
+    assert mirror.counts["drift"] > 0
+    assert_mirrored()

@@ -1,0 +1,110 @@
+"""Exact acknowledgement, and the dirty flag that nobody may clear too early."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty, connect
+from sync.encode import get_time
+
+
+@pytest.fixture
+def mirror_connection(database):
+    """A connection as the mirror has it."""
+    connection = connect(database.url("mirror"))
+    yield connection
+    connection.close()
+
+
+def marks(database) -> dict[str, int]:
+    return dict(database.sql("select path, number from changes"))
+
+
+def test_a_mark_renewed_since_the_claim_stays(books, database, mirror_connection):
+    ada = books()
+    (row,) = ada.add(1)
+    path = ada.path("transactions", row)
+    claimed = Version(1, marks(database)[path])
+    ada.annotate(row, "renewed")
+
+    with mirror_connection, mirror_connection.cursor() as cursor:
+        acknowledge(cursor, [Acknowledgement("users/ada", marks=[(path, claimed)])])
+
+    assert marks(database)[path] > claimed.number
+
+
+def test_a_mark_that_a_writer_holds_is_skipped_at_once(books, database, mirror_connection):
+    ada = books()
+    (row,) = ada.add(1)
+    path = ada.path("transactions", row)
+    claimed = Version(1, marks(database)[path])
+    writer = connect(database.url())
+    with writer.cursor() as cursor:
+        cursor.execute("update entries set note = 'open' where id = %s", (row,))
+
+        with mirror_connection, mirror_connection.cursor() as ours:
+            ours.execute("set local lock_timeout = '200ms'")
+            acknowledge(ours, [Acknowledgement("users/ada", marks=[(path, claimed)])])
+            settled = clear_dirty(ours, ["users/ada"])
+    writer.rollback()
+    writer.close()
+
+    assert path in marks(database)
+    assert settled.busy == {"users/ada"}
+
+
+def test_mirror_state_only_moves_forward(books, database, mirror_connection):
+    books()
+    late, early = database.sql("select now(), now() - interval '1 second'")[0]
+
+    for moment, digest in ((late, b"late"), (early, b"early")):
+        with mirror_connection, mirror_connection.cursor() as cursor:
+            shown = Shown("users/ada", Held(moment, False, digest, Version(1, 1)))
+            acknowledge(cursor, [Acknowledgement("users/ada", shown=[shown])])
+
+    held = database.sql("select digest, update_time from mirror_state")
+    assert [(bytes(digest), moment) for digest, moment in held] == [(b"late", late)]
+
+
+def test_a_flag_is_not_cleared_over_a_mark_committed_meanwhile(books, database, mirror_connection):
+    """The mark is committed while the mirror waits between looking and locking: a single statement would miss it."""
+    ada = books()
+    (row,) = ada.add(1)
+    database.sql("delete from changes")
+    stop = threading.Event()
+    lost = []
+
+    def write() -> None:
+        while not stop.is_set():
+            ada.annotate(row, "again")
+            ada.annotate(row, None)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(300):
+            with mirror_connection, mirror_connection.cursor() as cursor:
+                cursor.execute("delete from changes as c using (select owner, path from changes for update skip locked)"
+                               " as g where (c.owner, c.path) = (g.owner, g.path)")  # fmt: skip
+                clear_dirty(cursor, ["users/ada"])
+            with mirror_connection, mirror_connection.cursor() as cursor:
+                cursor.execute("select not o.dirty and exists (select from changes as c where c.owner = o.owner) "
+                               "from owners as o")  # fmt: skip
+                lost += [row for row in cursor.fetchall() if row[0]]
+    finally:
+        stop.set()
+        writer.join()
+
+    assert lost == []
+
+
+def test_update_times_keep_every_microsecond():
+    from sync.encode import WritePb, put_time
+
+    write = WritePb()
+    moment = get_time(write.current_document.update_time).replace(year=2026, microsecond=999_999)
+    put_time(write.current_document.update_time, moment)
+
+    assert get_time(write.current_document.update_time) == moment
