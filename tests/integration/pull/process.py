@@ -46,8 +46,8 @@ def pull_in_child(linked: Linked, **extra: str) -> int:
 
 
 @contextmanager
-def celery_worker(linked: Linked, redis_url: str, folder: Path, *options: str, **extra: str) -> Iterator[None]:
-    """Runs `celery -A workers.app worker` until the block ends."""
+def celery_worker(linked: Linked, redis_url: str, folder: Path, *options: str, **extra: str) -> Iterator[int]:
+    """Runs `celery -A workers.app worker` until the block ends; answers its process id."""
     command = [sys.executable, "-m", "celery", "-A", "workers.app", "worker", "-c", "1", *options]
     with (folder / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
@@ -59,7 +59,7 @@ def celery_worker(linked: Linked, redis_url: str, folder: Path, *options: str, *
             stdin=subprocess.DEVNULL,
         )
         try:
-            yield
+            yield worker.pid
         finally:
             worker.terminate()
             try:
@@ -67,6 +67,23 @@ def celery_worker(linked: Linked, redis_url: str, folder: Path, *options: str, *
             except subprocess.TimeoutExpired:
                 worker.kill()
                 worker.wait(5)
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has started."""
+    return [int(folder.name) for folder in Path("/proc").glob("[0-9]*") if _stat(folder)[1:2] == [str(parent)]]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process still runs (a zombie does not)."""
+    return _stat(Path(f"/proc/{pid}"))[:1] not in ([], ["Z"])
+
+
+def _stat(folder: Path) -> list[str]:
+    try:
+        return (folder / "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
 
 
 def eventually(holds: Callable[[], bool], seconds: float = 45) -> None:
