@@ -27,6 +27,8 @@ class Person:
     stack: Stack
     uid: str
     token: str
+    email: str
+    password: str
 
     @classmethod
     def sign_in_or_up(cls, stack: Stack, email: str, password: str) -> Person:
@@ -37,7 +39,7 @@ class Person:
             answer = requests.post(url, json=body, timeout=_TIMEOUT)
             if answer.status_code == 200:
                 found = answer.json()
-                return cls(stack, found["localId"], found["idToken"])
+                return cls(stack, found["localId"], found["idToken"], email, password)
         raise Refused(f"{answer.status_code} {answer.text[:500]}")
 
     def introduce(self, name: str) -> None:
