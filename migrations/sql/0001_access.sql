@@ -82,7 +82,9 @@ create policy receive on webhook_inbox for insert to livespend_api with check (t
 create policy worker_rows on webhook_inbox to livespend_worker using (true);
 
 -- Foreign keys look past row-level security: without these, a row of one's own could point at another user's.
-create policy own_category on entries as restrictive to livespend_api using (true) with check (
+create policy own_category on entries as restrictive for update to livespend_api using (true) with check (
+    user_category_id is null or exists (select from categories as c where c.id = user_category_id));
+create policy own_new_category on entries as restrictive for insert to livespend_api with check (
     rule_category_id is null
     and (user_category_id is null or exists (select from categories as c where c.id = user_category_id)));
 create policy own_entry on transactions as restrictive for insert to livespend_api with check (

@@ -52,7 +52,7 @@ def expense(scene: Scene, user_id: str = "alice", **changes: object) -> str:
 def test_a_category_edit_marks_the_transaction_and_its_month(scene: Scene, entry_id: str) -> None:
     row, marked = ledger.set_category(scene.deps, "alice", entry_id, "TRAVEL")
 
-    assert ("TRAVEL", "user", "FOOD_AND_DRINK") == (row["categoryId"], row["categoryOwner"], bank_category(scene))
+    assert (row["categoryId"], row["categoryOwner"], bank_category(scene)) == ("TRAVEL", "user", "FOOD_AND_DRINK")
     assert ["months/2026-11", f"transactions/{entry_id}"] == paths(marked)
 
 
@@ -98,8 +98,12 @@ def test_an_expense_is_added_removed_and_restored(scene: Scene) -> None:
     )
     both = ["months/2026-11", f"transactions/{row['id']}"]
     assert both == paths(added)
-    assert ("manual", "4.5", 450, "user", None) == tuple(
-        row[name] for name in ("source", "amount", "amountMinor", "categoryOwner", "accountId")
+    assert tuple(row[name] for name in ("source", "amount", "amountMinor", "categoryOwner", "accountId")) == (
+        "manual",
+        "4.5",
+        450,
+        "user",
+        None,
     )
 
     assert both == paths(ledger.remove_expense(scene.deps, "alice", row["id"])[1])
@@ -237,7 +241,7 @@ def test_a_budget_marks_itself_and_the_months_from_its_start(scene: Scene, entry
     changed, marked = budgets.change_budget(
         scene.deps, "alice", budget["id"], limit=Decimal("80.5"), starts_month=date(2026, 9, 1)
     )
-    assert ("80.5", 8050, "2026-09") == (changed["limit"], changed["limitMinor"], changed["startsMonth"])
+    assert (changed["limit"], changed["limitMinor"], changed["startsMonth"]) == ("80.5", 8050, "2026-09")
     assert [f"budgets/{budget['id']}", "months/2026-09", "months/2026-10", "months/2026-11"] == paths(marked)
     assert budgets.change_budget(scene.deps, "alice", budget["id"])[1] == []
     assert [changed] == budgets.list_budgets(scene.deps, "alice")
@@ -265,7 +269,7 @@ def test_signing_up_marks_the_head_and_signing_up_again_only_what_changed(scene:
     _, same = users.sign_up(scene.deps, "carol", "carol@example.com", None)
     _, renamed = users.sign_up(scene.deps, "carol", "carol@example.com", "Carol")
 
-    assert [["users/carol"], [], ["users/carol"]] == [[mark.path for mark in marks] for marks in (first, same, renamed)]
+    assert [[mark.path for mark in marks] for marks in (first, same, renamed)] == [["users/carol"], [], ["users/carol"]]
     assert users.get_user(scene.deps, "carol") == {
         "id": "carol",
         "email": "carol@example.com",

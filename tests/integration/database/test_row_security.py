@@ -1,0 +1,231 @@
+"""The API's role sees, changes and points at the rows of one user, in every table, and a pooled connection forgets."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import ProgrammingError
+
+from sync.db import make_engine, sqlstate, transaction
+from tests.fixtures.database import Database
+
+REFUSED = "42501"
+TABLES = {
+    "users": "id",
+    "items": "user_id",
+    "item_tokens": "user_id",
+    "item_pulls": "user_id",
+    "accounts": "user_id",
+    "entries": "user_id",
+    "transactions": "user_id",
+    "categories": "user_id",
+    "budgets": "user_id",
+    "idempotency_keys": "user_id",
+}
+
+
+def uid(user: str, kind: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{user}/{kind}"))
+
+
+def fill(database: Database, user: str) -> None:
+    item, account, entry = uid(user, "item"), uid(user, "account"), uid(user, "entry")
+    for statement, *parameters in (
+        ("insert into users (id) values (%s)", user),
+        ("insert into categories (id, user_id, name) values (%s, %s, 'Own')", f"own-{user}", user),
+        ("insert into items (id, user_id, plaid_item_id) values (%s, %s, %s)", item, user, f"p-{user}"),
+        (
+            "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext) values (%s, %s, '', '', '')",
+            item, user,
+        ),
+        ("insert into item_pulls (item_id, user_id) values (%s, %s)", item, user),
+        (
+            "insert into accounts (id, user_id, item_id, plaid_account_id, name, type) values (%s, %s, %s, %s, '', '')",
+            account, user, item, f"p-{user}",
+        ),
+        ("insert into entries (id, user_id) values (%s, %s)", entry, user),
+        (
+            "insert into transactions (entry_id, user_id, source, amount, iso_currency, date, pending, name, "
+            "bank_category_id) values (%s, %s, 'manual', 1, 'USD', '2026-11-01', false, 'x', 'OTHER')",
+            entry, user,
+        ),
+        (
+            "insert into budgets (id, user_id, category_id, iso_currency, limit_amount, starts_month) "
+            "values (%s, %s, 'OTHER', 'USD', 1, '2026-11-01')",
+            uid(user, "budget"), user,
+        ),
+        (
+            "insert into idempotency_keys (user_id, key, request_sha256, status, response) "
+            "values (%s, 'k', '', 200, '{}')",
+            user,
+        ),
+    ):  # fmt: skip
+        database.sql(statement, *parameters)
+
+
+@pytest.fixture
+def api(database: Database) -> Engine:
+    """The API's engine on a ledger of alice and bob, each with a row in every table."""
+    fill(database, "alice")
+    fill(database, "bob")
+    return database.engine("api")
+
+
+@pytest.fixture
+def single(database: Database, api: Engine) -> Iterator[Engine]:
+    """An engine that has one connection and never closes it."""
+    engine = make_engine(database.url("api"), role_hint="pool", pool_size=1, max_overflow=0)
+    yield engine
+    engine.dispose()
+
+
+def test_the_list_of_guarded_tables_is_complete(database: Database) -> None:
+    guarded = database.sql("select relname from pg_class where relrowsecurity and relname <> 'webhook_inbox'")
+
+    assert {name for (name,) in guarded} == set(TABLES)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_user_sees_their_own_rows_only(api: Engine, table: str) -> None:
+    with transaction(api, "alice") as connection:
+        seen = connection.execute(text(f"select distinct {TABLES[table]} from {table}")).scalars().all()
+
+    assert set(seen) - {None} == {"alice"}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_without_a_user_nothing_is_seen(api: Engine, table: str) -> None:
+    with transaction(api) as connection:
+        seen = connection.execute(text(f"select count(*) from {table} where {TABLES[table]} is not null")).scalar()
+
+    assert seen == 0
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("users", "display_name = 'x'"),
+        ("items", "status = 'error'"),
+        ("item_pulls", "wanted = 99"),
+        ("accounts", "removed_at = now()"),
+        ("entries", "note = 'x'"),
+        ("transactions", "removed_at = now()"),
+        ("categories", "name = 'x'"),
+        ("budgets", "limit_amount = 99"),
+    ],
+)
+def test_an_update_reaches_own_rows_only(api: Engine, table: str, column: str) -> None:
+    with transaction(api, "alice") as connection:
+        assert connection.execute(text(f"update {table} set {column} where true")).rowcount == 1
+        assert connection.execute(text(f"update {table} set {column} where {TABLES[table]} = 'bob'")).rowcount == 0
+
+
+ALICES = {
+    "another's user row": "insert into users (id) values ('carol')",
+    "an item for another": "insert into items (user_id, plaid_item_id) values ('bob', 'n')",
+    "an entry for another": "insert into entries (user_id) values ('bob')",
+    "a category for everybody": "insert into categories (id, name) values ('MINE', 'x')",
+    "a category for another": "insert into categories (id, user_id, name) values ('x', 'bob', 'x')",
+    "another's category on an entry": "insert into entries (user_id, user_category_id) values ('alice', 'own-bob')",
+    "another's category by an edit": "update entries set user_category_id = 'own-bob'",
+    "a rule's category": "insert into entries (user_id, rule_category_id) values ('alice', 'OTHER')",
+    "a transaction on another's entry": (
+        "insert into transactions (entry_id, user_id, source, amount, iso_currency, date, pending, name, "
+        f"bank_category_id, removed_at) values ('{uid('bob', 'entry')}', 'alice', 'manual', 1, 'USD', '2026-11-01', "
+        "false, 'x', 'OTHER', now())"
+    ),
+    "a bank's transaction": (
+        "insert into transactions (entry_id, user_id, source, account_id, plaid_transaction_id, amount, iso_currency, "
+        f"date, pending, name, bank_category_id, removed_at) values ('{uid('alice', 'entry')}', 'alice', 'bank', "
+        f"'{uid('alice', 'account')}', 'p', 1, 'USD', '2026-11-01', false, 'x', 'OTHER', now())"
+    ),
+    "an account at another's item": (
+        "insert into accounts (user_id, item_id, plaid_account_id, name, type) "
+        f"values ('alice', '{uid('bob', 'item')}', 'n', '', '')"
+    ),
+    "a token for another's item": (
+        "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext) "
+        f"values ('{uid('bob', 'item')}', 'alice', '', '', '')"
+    ),
+    "a pull of another's item": f"insert into item_pulls (item_id, user_id) values ('{uid('bob', 'item')}', 'alice')",
+    "a budget on another's category": (
+        "insert into budgets (user_id, category_id, iso_currency, limit_amount, starts_month) "
+        "values ('alice', 'own-bob', 'EUR', 1, '2026-11-01')"
+    ),
+    "a change of owner": "update items set user_id = 'bob'",
+    "a bank's amount": "update transactions set amount = 0",
+    "a token's bytes": "update item_tokens set ciphertext = ''",
+    "a deleted row": "delete from entries",
+    "a counter": "update owners set number = 0",
+    "a mark": "delete from changes",
+    "what the mirror knows": "select * from mirror_state",
+    "what a webhook said": "select * from webhook_inbox",
+    "marking by hand": "select mark_documents(array['users/bob'], array['users/bob'])",
+    "another's lock": "select lock_owners(array['users/bob'])",
+    "a table of its own": "create table mine (x int)",
+    "a temporary table": "create temporary table mine (x int)",
+    "another role": "set role livespend_owner",
+}
+
+
+@pytest.mark.parametrize("attempt", ALICES)
+def test_the_database_refuses_the_api(api: Engine, attempt: str) -> None:
+    with pytest.raises(ProgrammingError) as refused, transaction(api, "alice") as connection:
+        connection.execute(text(ALICES[attempt].replace(":", r"\:")))
+
+    assert sqlstate(refused.value) == REFUSED
+
+
+def test_the_taxonomy_is_everybodys_to_read_and_nobodys_to_change(api: Engine) -> None:
+    with transaction(api, "alice") as connection:
+        seen = connection.execute(text("select count(*) from categories where user_id is null")).scalar()
+        renamed = connection.execute(text("update categories set name = 'x' where user_id is null")).rowcount
+
+    assert (seen, renamed) == (20, 0)
+
+
+def test_a_pooled_connection_leaks_no_user(single: Engine) -> None:
+    count = text("select count(*), pg_backend_pid() from entries")
+    with transaction(single, "alice") as connection:
+        alices = connection.execute(count).one()
+    with transaction(single) as connection:
+        nobodys = connection.execute(count).one()
+    with pytest.raises(ZeroDivisionError), transaction(single, "alice") as connection:
+        raise ZeroDivisionError
+    with single.begin() as connection:
+        after_a_rollback = connection.execute(count).one()
+
+    assert alices == (1, nobodys[1])
+    assert nobodys[0] == after_a_rollback[0] == 0
+
+
+def test_the_counter_of_nobody_cannot_be_locked(api: Engine) -> None:
+    with pytest.raises(ProgrammingError) as refused, transaction(api) as connection:
+        connection.execute(text("select lock_own_counter()"))
+
+    assert sqlstate(refused.value) == REFUSED
+
+
+def test_marks_of_others_are_never_told(api: Engine) -> None:
+    with transaction(api, "alice") as connection:
+        told = connection.execute(text("select path from marked_since(0)")).scalars().all()
+
+    assert told != []
+    assert {path.split("/")[1] for path in told} == {"alice"}
+
+
+def test_the_mirror_cannot_write_the_ledger_and_the_worker_not_the_marks(database: Database, api: Engine) -> None:
+    for role, attempt in (
+        ("mirror", "update entries set note = 'x'"),
+        ("mirror", "select * from item_tokens"),
+        ("mirror", "insert into changes values ('users/a', 'users/a', 1, 1, now())"),
+        ("worker", "update owners set number = 0"),
+        ("worker", "delete from transactions"),
+        ("worker", "update categories set name = 'x'"),
+    ):
+        with pytest.raises(ProgrammingError) as refused, transaction(database.engine(role)) as connection:
+            connection.execute(text(attempt))
+        assert sqlstate(refused.value) == REFUSED, attempt
