@@ -90,7 +90,7 @@ def create_key_file(key_file: str | Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     key_id = secrets.token_hex(4)
     content = {"current": key_id, "keys": {key_id: base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}}
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         json.dump(content, file)
         file.flush()

@@ -1,0 +1,78 @@
+"""Documents that fail when they fall behind: settings and error codes."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import api
+import sync
+from sync import settings
+from sync.errors import ERRORS
+
+ROOT = Path(__file__).parents[3]
+ROW = re.compile(r"^\| `([^`]+)` \|(?: (\d+) \| ([^|]+) \|)?", re.M)
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text()
+
+
+@pytest.fixture
+def errors() -> dict[str, tuple[str, str]]:
+    """Status and title of every error code, whichever module defines it."""
+    for package in (sync, api):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith(("__main__", "wsgi")):
+                importlib.import_module(module.name)
+    return {code: (str(kind.status), kind.title()) for code, kind in ERRORS.items()}
+
+
+def test_every_setting_is_documented_and_no_other() -> None:
+    assert {name for name, _, _ in ROW.findall(read("docs/settings.md"))} == set(settings.names())
+
+
+def test_every_setting_is_in_the_example_and_no_other() -> None:
+    named = re.findall(r"^([A-Z_]+)=", read(".env.example"), re.M)
+
+    assert sorted(named) == sorted(settings.names())
+
+
+def test_the_example_is_read_without_complaint() -> None:
+    example = dict(line.split("=", 1) for line in read(".env.example").splitlines() if "=" in line and line[0] != "#")
+    needs = frozenset().union(*settings.NEEDS.values())
+
+    assert settings.read_settings(example, needs=needs).local
+
+
+def test_every_default_in_the_documents_is_the_one_in_the_code() -> None:
+    for name, default in re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \| `([^`]+)` \|", read("docs/settings.md"), re.M):
+        read = settings.read_settings({name: default})
+        assert read == settings.Settings(), name
+
+
+def test_every_setting_that_a_door_needs_says_so() -> None:
+    needed = re.findall(r"^\| `([A-Z_]+)` \| ([^|]+) \| needed \|", read("docs/settings.md"), re.M)
+
+    assert {(name, door) for name, doors in needed for door in doors.split(", ")} == {
+        (name, door) for door, names in settings.NEEDS.items() for name in names
+    }
+
+
+def test_every_error_code_is_documented_as_it_is_and_no_other(errors: dict[str, tuple[str, str]]) -> None:
+    documented = {code: (status, title) for code, status, title in ROW.findall(read("docs/errors.md"))}
+
+    assert documented == errors
+
+
+def test_every_error_is_raised_by_name_somewhere(errors: dict[str, tuple[str, str]]) -> None:
+    source = "".join(
+        path.read_text() for package in ("sync", "api", "workers") for path in sorted((ROOT / package).rglob("*.py"))
+    )
+
+    unused = [kind.__name__ for kind in ERRORS.values() if len(re.findall(rf"\b{kind.__name__}\b", source)) < 2]
+    assert unused == []
