@@ -51,8 +51,7 @@ def test_the_example_is_read_without_complaint() -> None:
 
 def test_every_default_in_the_documents_is_the_one_in_the_code() -> None:
     for name, default in re.findall(r"^\| `([A-Z_]+)` \| [^|]+ \| `([^`]+)` \|", read("docs/settings.md"), re.M):
-        read = settings.read_settings({name: default})
-        assert read == settings.Settings(), name
+        assert settings.read_settings({name: default}) == settings.Settings(), name
 
 
 def test_every_setting_that_a_door_needs_says_so() -> None:
