@@ -10,11 +10,11 @@ import json
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from dataclasses import fields as fields_of
 from datetime import date, timedelta
 from typing import Any
 
 from local.plaid import bank, bank_rows, changelog, items, link, signing, wire
+from local.plaid.endpoints import SERVED
 from local.plaid.errors import PlaidError
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
 from local.plaid.fields import (
@@ -24,6 +24,7 @@ from local.plaid.fields import (
     each,
     flag,
     nested,
+    number,
     one_of,
     optional,
     required,
@@ -101,6 +102,7 @@ def modify(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def remove(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Removes live transactions, as a bank drops a pending one."""
     bank.remove(world, ask["transaction_ids"], notify=ask.get("notify", True))
     return {"removed": ask["transaction_ids"]}
 
@@ -120,6 +122,7 @@ def post(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def break_login(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Puts an item into an error, ITEM_LOGIN_REQUIRED if none is named; a webhook goes out."""
     item = item_of(world, ask)
     code = ask.get("error_code", "ITEM_LOGIN_REQUIRED")
     items.break_with(world, item, code)
@@ -134,6 +137,7 @@ def repair(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def readiness(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Moves an item forward to a readiness; its history arrives accordingly."""
     item = item_of(world, ask)
     items.make_ready(world, item["item"], ask["to"])
     return {"item_id": item["item_id"], "readiness": items.by_number(world, item["item"])["readiness"]}
@@ -146,22 +150,27 @@ def clock(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def rotate_key(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """A new key signs the webhooks from now on; the earlier ones have expired."""
     return {"key_id": signing.new_key(world.store, world.mint)}
 
 
 def arm(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Arms one fault."""
     named = {name: value for name, value in ask.items() if name != "user"}
+    if "seconds" in named:
+        named["seconds"] = float(named["seconds"])
     if "user" in ask:
         named["item_id"] = item_of(world, ask)["item_id"]
     return {"fault": world.faults.arm(Fault(**named)).as_json()}
 
 
 def faults(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """The armed faults."""
     return {"faults": [fault.as_json() for fault in world.faults.listed()]}
 
 
 def disarm(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """Disarms all faults."""
     world.faults.clear()
     return {}
 
@@ -220,6 +229,7 @@ def list_webhooks(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def health(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """Says that it is the stand-in, its day and its seed."""
     return {"stand_in": "plaid", "today": world.clock.today(), "seed": world.config.seed}
 
 
@@ -231,16 +241,15 @@ class Admin:
 
 _fault_shape: Shape = {
     "fault": required(one_of(*CALL_FAULTS, *WEBHOOK_FAULTS)),
-    **{
-        field.name: optional(anything)
-        for field in fields_of(Fault)
-        if field.name not in ("fault", "id", "struck", "passed")
-    },
-    "user": optional(_word),
+    **_WHERE,
+    "path": optional(one_of(*SERVED)),
     "after": optional(whole(0)),
     "times": optional(whole(1)),
     "page": optional(whole(1)),
+    "seconds": optional(number),
     "when": optional(one_of("before", "after")),
+    "status": optional(whole(400, 599)),
+    **dict.fromkeys(("error_code", "error_type", "error_message", "webhook_code"), optional(_word)),
 }
 _credentials: Shape = {
     "link_token": required(_word),
@@ -267,7 +276,7 @@ ADMIN: dict[tuple[str, str], Admin] = {
     ("POST", "/_local/modify"): Admin(
         {
             "transaction_id": required(_word),
-            **{name: field for name, field in _ROW.items() if name not in ("account", "amount")},
+            **{name: field for name, field in _ROW.items() if name not in ("account", "amount", "without")},
             "amount": optional(bank_rows.money),
             **_NOTIFY,
         },

@@ -71,7 +71,8 @@ def check_password(username: str, password: str) -> None:
     if password.startswith("error_"):
         code = password.removeprefix("error_")
         raise PlaidError(code if code in KINDS else "INVALID_CREDENTIALS")
-    if not password.strip() or (username == GOOD and password != "pass_good"):
+    blank = not password.strip() and username != CUSTOM
+    if blank or (username == GOOD and password != "pass_good"):
         raise PlaidError("INVALID_CREDENTIALS")
 
 

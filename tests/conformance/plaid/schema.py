@@ -22,7 +22,10 @@ _PRIMITIVES = {
     list: {"type": "array"},
     type(None): {"type": "null"},
     datetime.date: {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
-    datetime.datetime: {"type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$"},
+    datetime.datetime: {
+        "type": "string",
+        "pattern": r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$",
+    },
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conformance.plaid.conftest import Update, read_update
-from tests.fixtures.plaid import PlaidServer
+from tests.fixtures.plaid import PlaidServer, start_plaid, stop_plaid
 
 _MUTATION = "TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION"
 _EMPTY = {"override_accounts": [{"type": "depository", "subtype": "checking", "transactions": []}]}
@@ -198,8 +198,6 @@ def test_days_requested_decides_how_far_history_goes_back(plaid_server: PlaidSer
 
 
 def test_same_seed_and_calls_give_the_same_bytes() -> None:
-    from tests.fixtures.plaid import start_plaid, stop_plaid
-
     answers = []
     for seed in ("one", "one", "two"):
         server = start_plaid(seed=seed)
