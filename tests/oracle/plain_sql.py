@@ -24,7 +24,8 @@ _TRANSACTIONS = (
     _LIVE
     + """
 select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
-    'month', to_char(day, 'YYYY-MM'), 'date', day::text, 'bankDate', date::text, 'authorizedDate', authorized_date::text,
+    'month', to_char(day, 'YYYY-MM'), 'date', day::text, 'bankDate', date::text,
+    'authorizedDate', authorized_date::text,
     'name', name, 'merchantName', merchant_name,
     'amountMinor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text,
     'currency', iso_currency, 'unofficialCurrency', unofficial_currency, 'currencyDigits', places,

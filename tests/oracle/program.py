@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -15,6 +16,7 @@ from decimal import Decimal
 from typing import Any
 
 import psycopg2
+import requests
 
 from local.person import Person, Refused
 from local.stack import Stack
@@ -47,13 +49,49 @@ class Program:
                 outcome = f"refused: {str(refusal)[:120]}"
             self.told.append(f"{number}: {act.__name__.strip('_')} {person.uid[:6]} {outcome or ''}")
 
+    def settle(self) -> None:
+        """Everything works again, and each bank has one last piece of news: lost webhooks are owed nothing more."""
+        requests.delete(f"{self.stack.plaid}/_local/faults", timeout=10).raise_for_status()
+        for person in self.people:
+            last = person.buy(amount="1", description="The last purchase")["transaction"]["transaction_id"]
+            self._wait_for_row(person, last)
+
+    def bank_differences(self, person: Person) -> list[str]:
+        """Names each transaction that the bank holds and the ledger does not, or the reverse, or differs."""
+        held = requests.get(f"{self.stack.plaid}/_local/transactions", params={"user": person.uid}, timeout=30)
+        bank = {
+            row["transaction_id"]: (row["amount"], row["pending"], row["date"], row["iso_currency_code"])
+            for row in held.json(parse_float=Decimal, parse_int=Decimal)["transactions"]
+        }
+        query = (
+            "select plaid_transaction_id, amount, pending, date::text, iso_currency from transactions"
+            " where user_id = %s and source = 'bank' and removed_at is null"
+        )
+        ledger = {row[0]: tuple(row[1:]) for row in self._ask(query, person.uid)}
+        return [
+            f"{key}: the bank has {bank.get(key)}, the ledger {ledger.get(key)}"
+            for key in sorted(bank.keys() | ledger.keys())
+            if bank.get(key) != ledger.get(key)
+        ]
+
+    def _wait_for_row(self, person: Person, plaid_transaction_id: str) -> None:
+        give_up = time.monotonic() + 60
+        query = (
+            "select 1 from transactions where user_id = %s and plaid_transaction_id = '" + plaid_transaction_id + "'"
+        )
+        while not self._ask(query, person.uid):
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"the last purchase never reached the ledger\n{self.story()}")
+            time.sleep(0.05)
+
     def story(self) -> str:
         return "\n".join(self.told)
 
     def _acts(self) -> dict[Callable[[Person], str | None], int]:
         return {
             self._buys: 10, self._pends: 6, self._posts: 6, self._bank_modifies: 5, self._bank_removes: 3,
-            self._webhooks_go_wrong: 4, self._pages_change: 3, self._edits_category: 10, self._edits_note: 4, self._spends: 6,
+            self._webhooks_go_wrong: 4, self._pages_change: 3,
+            self._edits_category: 10, self._edits_note: 4, self._spends: 6,
             self._takes_away: 3, self._restores: 2, self._adds_category: 1, self._sets_budget: 2, self._types_sql: 4,
             self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
         }  # fmt: skip
@@ -61,10 +99,10 @@ class Program:
     # --- the bank ---
 
     def _buys(self, person: Person) -> str:
-        return str(person.buy(**self._purchase())["name"])
+        return str(person.buy(**self._purchase())["transaction"]["name"])
 
     def _pends(self, person: Person) -> str:
-        return str(person.buy(**self._purchase(), pending=True)["name"])
+        return str(person.buy(**self._purchase(), pending=True)["transaction"]["name"])
 
     def _purchase(self) -> dict[str, Any]:
         day = datetime.now(UTC).date() - timedelta(days=self.dice.choice([0, 1, 3, 20, 45, 200, 500]))
@@ -113,10 +151,10 @@ class Program:
     def _edits_category(self, person: Person) -> str | None:
         entry = self._entry(person, "true")
         category = self.dice.choice(_CATEGORIES + self._own_categories(person))
-        return (
-            entry
-            and f"{entry[:8]} {category} {len(person.patch(f'/api/transactions/{entry}', {'categoryId': category})['marked'])}"
-        )
+        if entry is None:
+            return None
+        answer = person.patch(f"/api/transactions/{entry}", {"categoryId": category})
+        return f"{entry[:8]} {category} marks {len(answer['marked'])}"
 
     def _edits_note(self, person: Person) -> str | None:
         entry = self._entry(person, "true")
