@@ -22,6 +22,7 @@ PROBLEM_STATUSES = {
     "413": "The body is too large.",
     "422": "Some fields are not valid; `errors` names each.",
     "500": "A fault on our side.",
+    "502": "Plaid refuses or is not understood.",
     "503": "The database, Plaid or the sign-in does not answer; try again.",
 }
 PROBLEM = {
@@ -31,7 +32,7 @@ PROBLEM = {
         "type": {"type": "string", "format": "uri", "examples": ["urn:livespend:problem:item-not-found"]},
         "title": {"type": "string"},
         "status": {"type": "integer"},
-        "code": {"type": "string", "description": "Stable; docs/api.md lists all.", "examples": ["item-not-found"]},
+        "code": {"type": "string", "description": "Stable; docs/errors.md lists all.", "examples": ["item-not-found"]},
         "detail": {"type": "string", "description": "For a person."},
         "instance": {"type": "string", "format": "uri-reference"},
         "requestId": {"type": "string"},
@@ -76,7 +77,6 @@ def describe(app: APIFlask) -> None:
         DESCRIPTION="Bank transactions, categories, totals and budgets of the signed-in user. See docs/api.md.",
         SECURITY_SCHEMES={"firebase": {"type": "http", "scheme": "bearer", "bearerFormat": "Firebase ID token"}},
     )
-    app.tags = [{"name": name} for name in TAGS]
     public = public_operations(app)
     app.spec_processor(lambda spec: complete(spec, public))  # type: ignore[arg-type]
 
@@ -100,6 +100,7 @@ def openapi_path(rule: str) -> str:
 def complete(spec: dict[str, Any], public: set[tuple[str, str]]) -> dict[str, Any]:
     """The document with sign-in, problems and headers on every operation."""
     spec.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    spec["tags"] = [{"name": name} for name in TAGS]
     for path, operations in spec["paths"].items():
         for method, operation in operations.items():
             complete_operation(path, method, operation, needs_token=(path, method) not in public)
@@ -134,8 +135,10 @@ def problem_statuses(method: str, path: str, *, needs_token: bool) -> list[str]:
         statuses += ["400", "404", "409", "413", "422"]
     elif method == "delete":
         statuses += ["404", "409"]
-    elif "{" in path:
+    elif "{" in path or path == "/api/me":
         statuses += ["404"]
+    if path in ("/api/link-tokens", "/api/items") and method == "post":
+        statuses += ["502"]
     if path in ("/api/transactions", "/api/months/{month}"):
         statuses += ["422"]
     return sorted(set(statuses))

@@ -1,6 +1,6 @@
 """Errors as problem+json (RFC 9457): one shape for everything that goes wrong, whoever noticed it.
 
-`{type, title, status, code, detail, instance, requestId, errors?}`. `code` is stable and documented in docs/api.md;
+`{type, title, status, code, detail, instance, requestId, errors?}`. `code` is stable and documented in docs/errors.md;
 `detail` is written for a person; nothing of a stack trace, a statement or a token ever gets in. What nobody foresaw
 is logged with its traceback and answered as `internal`.
 """
@@ -11,7 +11,6 @@ from typing import Any
 
 from apiflask import APIFlask, HTTPError
 from flask import Response, g, json, request
-from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import HTTPException
 
 from sync import log as logs
@@ -74,7 +73,7 @@ def answer_known(error: LivespendError) -> Response:
     if error.status >= 500:
         log.warning("refused", code=error.code, detail=error.detail, request_id=g.get("request_id"))
     if isinstance(error, InvalidFields):
-        return problem(error, errors={to_camel(field): message for field, message in error.errors.items()})
+        return problem(error, errors=error.errors)
     return problem(error)
 
 

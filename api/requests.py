@@ -44,11 +44,18 @@ class StrictJson(DefaultJSONProvider):
 class StrictRequest(Request):
     """A request whose empty body is an empty object, so that missing fields are named like any others."""
 
+    def get_data(self, cache: bool = True, as_text: bool = False, parse_form_data: bool = False) -> Any:
+        """The raw body; raises RequestEntityTooLarge, also for one sent in chunks, which would only be cut off."""
+        data = super().get_data(cache, as_text, parse_form_data)  # type: ignore[call-overload]
+        if self.content_length is None and len(data) >= (self.max_content_length or BODY_LIMIT):
+            raise RequestEntityTooLarge
+        return data
+
     def get_json(self, force: bool = False, silent: bool = False, cache: bool = True) -> Any:
         """The parsed body; raises MalformedJson."""
         return super().get_json(force, silent, cache) if self.get_data(cache=True) else {}
 
-    def on_json_loading_failure(self, e: ValueError | None) -> NoReturn:
+    def on_json_loading_failed(self, e: ValueError | None) -> NoReturn:
         """Says where parsing stopped."""
         place = f" near line {e.lineno}, column {e.colno}" if isinstance(e, json.JSONDecodeError) else ""
         raise MalformedJson(f"The body does not parse as JSON{place}.")

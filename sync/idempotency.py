@@ -4,7 +4,8 @@ The answer is stored in the very transaction that does the work, so there is no 
 the other: a crash leaves both or neither, and bells ring only after the commit. Work that asks somebody whose side no
 rollback undoes (Plaid's exchange) commits apart, and its answer is stored right after it; there a crash in between is
 caught by Plaid, who exchanges a token once. Two requests with one key at the same time queue on an advisory lock; the
-second finds the first one's answer. Called by the API.
+second finds the first one's answer. A key is remembered for seven days; its user's next one sweeps it out. Called by
+the API.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ LOCK_SECONDS = 70.0
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:user_id || ' ' || :key, 0))")
 _FIND = text("select request_sha256, status, response from idempotency_keys where user_id = :user_id and key = :key")
+_FORGET = text("delete from idempotency_keys where user_id = :user_id and created_at < now() - interval '7 days'")
 _STORE = text("""
     insert into idempotency_keys (user_id, key, request_sha256, status, response)
     values (:user_id, :key, :request_sha256, :status, cast(:response as jsonb))
@@ -67,6 +69,7 @@ def once(deps: Deps, user_id: str, key: str, request_sha256: bytes, work: Work, 
             return _replayed(stored.request_sha256, request_sha256, stored.status, stored.response)
         status, body = work(deps if apart else _joined(deps, connection, bells))
         answer = {"request_sha256": request_sha256, "status": status, "response": json.dumps(body)}
+        connection.execute(_FORGET, named)
         connection.execute(_STORE, named | answer)
     for task, arguments in bells:
         deps.ring(task, arguments)

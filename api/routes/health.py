@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from apiflask import APIBlueprint
 from flask import Response, current_app, jsonify
@@ -35,6 +35,14 @@ class Ready(Answer):
     checks: dict[str, Check]
 
 
+NOT_READY: Any = {
+    503: {
+        "description": "The database does not answer.",
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Ready"}}},
+    }
+}
+
+
 @bp.get("/live")
 @bp.output(Live)
 @public
@@ -45,7 +53,7 @@ def live() -> dict[str, str]:
 
 @bp.get("/ready")
 @bp.output(Ready)
-@bp.doc(responses={503: "The database does not answer; same body."})
+@bp.doc(responses=NOT_READY)
 @public
 def ready() -> Response:
     """Whether requests can be served, and what is degraded. Answers within two seconds whatever hangs."""
