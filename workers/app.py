@@ -48,10 +48,12 @@ def _configuration() -> dict[str, Any]:
     return {
         "broker_url": settings().redis_url,
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
         "broker_transport_options": {
             "visibility_timeout": _REDELIVER_SECONDS,
             "socket_connect_timeout": 3,
             "socket_keepalive": True,
+            "max_retries": 0,  # a ring must not wait for a dead broker; the consumer has its own patience
         },
         "task_serializer": "json",
         "accept_content": ["json"],

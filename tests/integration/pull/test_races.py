@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import Linked
@@ -144,3 +145,24 @@ def test_many_workers_and_many_webhooks_lose_no_wake_up(linked: Linked) -> None:
 
     assert len(linked.live()) == webhooks
     assert linked.owed("wanted = done") is True
+
+
+def test_a_webhook_between_the_last_look_and_the_release_is_not_lost(linked: Linked) -> None:
+    """Its doorbell finds the item held, so the holder itself must look again after it has let go."""
+    linked.bank.at(None, page(added=[row("a")], to="C1"))
+    linked.bank.at("C1", page(added=[row("b")], to="C2"))
+    found_busy: list[str] = []
+
+    def just_before_release(*call: Any) -> None:
+        if "pg_advisory_unlock" in call[2] and not found_busy:
+            found_busy.append("")
+            found_busy[0] = linked.pull().outcome
+
+    event.listen(linked.deps.engine, "before_cursor_execute", just_before_release)
+    try:
+        result = linked.pull_owed()
+    finally:
+        event.remove(linked.deps.engine, "before_cursor_execute", just_before_release)
+
+    assert found_busy == ["busy"]
+    assert (result.rounds, set(linked.live())) == (2, {"a", "b"})

@@ -11,6 +11,7 @@ from pathlib import Path
 import redis
 
 from api.doorbell import Doorbell
+from local import valkey as valkey_server
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import TOKEN, Linked
 from tests.integration.pull.process import alive, celery_worker, children, eventually
@@ -80,3 +81,36 @@ def test_a_worker_without_settings_names_all_that_is_missing(linked: Linked, tmp
 
     log = (tmp_path / "worker.log").read_text()
     assert [name for name in bare if f"{name} is missing" not in log] == []
+
+
+def test_a_wiped_broker_costs_time_only(linked: Linked, valkey: str, tmp_path: Path) -> None:
+    linked.bank.at(None, page(added=[row("a")], to="C1"))
+    linked.bank.at("C1", page(added=[row("b")], to="C2"))
+    schedule = ["--beat", "--schedule", str(tmp_path / "schedule")]
+
+    with celery_worker(linked, valkey, tmp_path, *schedule, SWEEP_SECONDS="0.5"):
+        eventually(lambda: "a" in linked.live())
+        with redis.Redis.from_url(valkey) as broker:
+            broker.flushall()
+        linked.database.sql("update item_pulls set wanted = wanted + 1")
+        eventually(lambda: "b" in linked.live())
+
+    assert linked.owed("wanted = done") is True
+
+
+def test_a_worker_outlives_its_broker(linked: Linked, tmp_path: Path) -> None:
+    linked.bank.at(None, page(added=[row("a")], to="C1"))
+    linked.bank.at("C1", page(added=[row("b")], to="C2"))
+    broker = valkey_server.start(tmp_path / "valkey")
+    try:
+        with celery_worker(linked, broker.url(), tmp_path) as worker:
+            ring(broker.url(), linked)
+            eventually(lambda: "a" in linked.live())
+            broker.stop()
+            broker = valkey_server.start(tmp_path / "valkey", port=broker.port)
+            linked.database.sql("update item_pulls set wanted = wanted + 1")
+            ring(broker.url(), linked)
+            eventually(lambda: "b" in linked.live())
+            assert alive(worker)
+    finally:
+        broker.stop()
