@@ -57,8 +57,7 @@ class Server:
     async def stop(self) -> None:
         """Ends all streams and closes the port; what was committed is safe already."""
         self._webchannel.shut()
-        await self._grpc.stop(_LAST_WORDS_SECONDS)
-        await asyncio.sleep(_LAST_WORDS_SECONDS)
+        await asyncio.gather(self._grpc.stop(_LAST_WORDS_SECONDS), asyncio.sleep(_LAST_WORDS_SECONDS))
         for door in self._doors:
             door.close()
         self._webchannel.stop()

@@ -157,12 +157,18 @@ class ListenSession:
         resumed = self._resume(shown, target)
         if resumed is None and target.WhichOneof("resume_type") is not None:
             self._send_change(_RESET, ids)
-        effect = dict.fromkeys(shown.followed.view.paths(), True) if resumed is None else resumed
+        effect = self._everything(shown) if resumed is None else resumed
         for path, is_in in effect.items():
             delta = Delta(path, self._database.store.get(path), self._database.root)
             self._send_document(delta, shown.projection, ids if is_in else [], [] if is_in else ids, time)
         self._send_change(_CURRENT, ids, time=time)
         self._send_snapshot(time)
+
+    def _everything(self, shown: Shown) -> dict[str, bool]:
+        """All that a target shows; named documents that do not exist are told to be gone."""
+        assert shown.followed is not None
+        present = dict.fromkeys(shown.followed.view.paths(), True)
+        return {**dict.fromkeys(sorted(shown.paths), False), **present}
 
     def _resume(self, shown: Shown, target: pb.Target) -> dict[str, bool] | None:
         """What differs from what the client has seen, or None when that is not known."""

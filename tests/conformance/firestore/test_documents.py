@@ -29,7 +29,7 @@ def test_create_refuses_an_existing_document(client: Any) -> None:
 
 
 def test_update_refuses_a_missing_document(client: Any) -> None:
-    with pytest.raises(exceptions.NotFound, match="(?i)no (document|entity) to update"):
+    with pytest.raises(exceptions.NotFound, match=r"(?i)no (document|entity) to update"):
         client.document("a/b").update({"n": 1})
     assert not client.document("a/b").get().exists
 

@@ -86,27 +86,54 @@ class Browser:
     def drop(self) -> None:
         """Cuts the GET off, as a lost connection does."""
         if self._get is not None:
+            self._response.close()
             self._get.close()
             self._get = None
 
     def next_array(self) -> Any:
         """The next array [id, payload] that the server sends."""
         if not self._arrays:
-            length = b""
-            while not length.endswith(b"\n"):
-                byte = self._response.read(1)
-                assert byte, "the server ended the channel"
-                length += byte
-            self._arrays = json.loads(self._response.read(int(length)))
+            length = ""
+            while not length.endswith("\n"):
+                length += self._character()
+            self._arrays = json.loads(self._units(int(length)))
         array = self._arrays.pop(0)
         self.last_id = array[0]
         return array
+
+    def _units(self, wanted: int) -> str:
+        """Text of so many UTF-16 units, which is what frames are measured in."""
+        text, units = [], 0
+        while units < wanted:
+            text.append(self._character())
+            units += 2 if ord(text[-1]) > 0xFFFF else 1
+        return "".join(text)
+
+    def _character(self) -> str:
+        first = self._response.read(1)
+        assert first, "the server ended the channel"
+        more = 0 if first[0] < 0x80 else 1 if first[0] < 0xE0 else 2 if first[0] < 0xF0 else 3
+        return bytes(first + (self._response.read(more) if more else b"")).decode()
 
     def next(self) -> Any:
         """The next message, noops passed over; ["close"] and the like come as they are."""
         while (payload := self.next_array()[1]) == ["noop"]:
             pass
         return payload[0]
+
+    def rest(self) -> bytes:
+        """Everything that the server still sends before it ends the GET."""
+        return bytes(self._response.read())
+
+    @staticmethod
+    def headers_of(address: str, method: str, path: str, headers: dict[str, str]) -> tuple[int, str, Any]:
+        connection = http.client.HTTPConnection(address, timeout=_SECONDS)
+        try:
+            connection.request(method, path, headers=headers)
+            response = connection.getresponse()
+            return response.status, response.read().decode(), response.headers
+        finally:
+            connection.close()
 
     def ended(self) -> bool:
         """Whether the server has ended the GET after what was read."""
@@ -130,6 +157,50 @@ class Browser:
         self._sent += len(messages)
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://localhost:5002"}
         return http_call(self.address, "POST", f"{self.path}?{urlencode(full)}", urlencode(body), headers)
+
+
+class Shown:
+    """What a browser would show: the documents of each target, as the messages leave them."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.targets: dict[int, dict[str, Any]] = {}
+        self.kinds: list[str] = []
+
+    def until(self, **wanted: list[str]) -> None:
+        """Reads until a consistent snapshot shows these ids, given as t2=["a"] for target 2."""
+        while True:
+            kind = self.take(self._browser.next())
+            shown = {f"t{target}": sorted(documents) for target, documents in self.targets.items()}
+            if kind == "SNAPSHOT" and all(shown.get(target) == ids for target, ids in wanted.items()):
+                return
+
+    def take(self, message: dict[str, Any]) -> str:
+        """Takes one message in; answers its kind."""
+        kind = self._change(message["targetChange"]) if "targetChange" in message else self._document(message)
+        self.kinds.append(kind)
+        return kind
+
+    def resume(self, earlier: Shown) -> None:
+        """Begins with what an earlier stream showed, as a browser does when it hands in a resume token."""
+        self.targets = {target: dict(documents) for target, documents in earlier.targets.items()}
+
+    def _change(self, change: dict[str, Any]) -> str:
+        kind, ids = change.get("targetChangeType", "NO_CHANGE"), change.get("targetIds", [])
+        for target in ids:
+            if kind == "RESET" or target not in self.targets:
+                self.targets[target] = {}
+        return "SNAPSHOT" if kind == "NO_CHANGE" and not ids else str(kind)
+
+    def _document(self, message: dict[str, Any]) -> str:
+        [(kind, body)] = message.items()
+        name = body["document"]["name"] if kind == "documentChange" else body["document"]
+        document_id = name.rpartition("/")[2]
+        for target in body.get("targetIds", []):
+            self.targets[target][document_id] = body["document"]
+        for target in body.get("removedTargetIds", []):
+            self.targets[target].pop(document_id, None)
+        return str(kind)
 
 
 def query_target(browser: Browser, target_id: int, collection: str, **query: Any) -> dict[str, Any]:

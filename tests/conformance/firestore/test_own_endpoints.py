@@ -1,0 +1,97 @@
+"""What only ours offers: faults on order, exact counts, dumps."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+from google.cloud.firestore_v1.base_vector_query import DistanceMeasure
+from google.cloud.firestore_v1.vector import Vector
+
+from tests.conformance.firestore.wire import Browser, http_call
+from tests.fixtures.firestore import FirestoreServer
+
+
+def order(server: FirestoreServer, **commit: Any) -> None:
+    assert http_call(server.address, "POST", "/_local/faults", {"commit": commit})[0] == 200
+
+
+def test_a_commit_can_be_applied_and_yet_answer_with_an_error(firestore_server: FirestoreServer) -> None:
+    client = firestore_server.client()
+    order(firestore_server, count=1, code="UNAVAILABLE", apply=True)
+    batch = client.batch()
+    batch.set(client.document("c/a"), {"n": 1})
+    with pytest.raises(exceptions.ServiceUnavailable):
+        batch.commit(retry=None)
+    assert firestore_server.documents() == {"c/a": {"n": 1}}
+    batch.commit(retry=None)
+
+
+def test_a_commit_can_be_refused_without_being_applied(firestore_server: FirestoreServer) -> None:
+    client = firestore_server.client()
+    firestore_server.fail_commits(2, "ABORTED", applied=False)
+    for _ in range(2):
+        with pytest.raises(exceptions.Aborted):
+            client._firestore_api.commit(request={"database": client._database_string, "writes": []}, retry=None)
+    client.document("c/a").set({"n": 1})
+    assert firestore_server.documents() == {"c/a": {"n": 1}}
+
+
+def test_faults_reach_the_browsers_write_stream_too(firestore_server: FirestoreServer) -> None:
+    writer = Browser(firestore_server.address, firestore_server.project, "Write", authorization="owner")
+    writer.open({})
+    writer.hang()
+    hello = writer.next()
+    firestore_server.fail_commits(1, "RESOURCE_EXHAUSTED", applied=True)
+    name = f"{writer.database}/documents/c/a"
+    writer.send({"streamToken": hello["streamToken"], "writes": [{"update": {"name": name}}]})
+    assert writer.next()["error"]["status"] == "RESOURCE_EXHAUSTED"
+    assert firestore_server.documents() == {"c/a": {}}
+    writer.drop()
+
+
+def test_an_unknown_fault_is_refused(firestore_server: FirestoreServer) -> None:
+    status, _ = http_call(firestore_server.address, "POST", "/_local/faults", {"commit": {"code": "NONSENSE"}})
+    assert status == 400
+
+
+def test_writes_are_counted_exactly(firestore_server: FirestoreServer) -> None:
+    client = firestore_server.client()
+    batch = client.batch()
+    batch.set(client.document("users/u/months/m"), {"n": 1})
+    batch.set(client.document("users/u"), {"n": 1})
+    batch.commit()
+    client.document("users/u").set({"n": 1})
+    client.document("users/u").set({"n": 2})
+    client.document("users/u/months/m").delete()
+    client.document("users/u/months/gone").delete()
+    found = json.loads(http_call(firestore_server.address, "GET", "/_local/stats")[1])
+    assert found == {
+        "commits": 5, "requested": 6, "writes": 3, "creates": 2, "updates": 1, "deletes": 1, "unchanged": 2,
+        "collections": {
+            "months": {"writes": 1, "creates": 1, "updates": 0, "deletes": 1},
+            "users": {"writes": 2, "creates": 1, "updates": 1, "deletes": 0},
+        },
+    }  # fmt: skip
+
+
+def test_documents_are_dumped_by_path(firestore_server: FirestoreServer) -> None:
+    client = firestore_server.client()
+    client.document("users/u/months/m").set({"t": b"\x00", "r": client.document("a/b"), "n": 1})
+    client.document("users/u2").set({"n": 1})
+    status, text = http_call(firestore_server.address, "GET", "/_local/documents?path=users/u")
+    assert (status, json.loads(text)) == (200, {"users/u/months/m": {"t": "AA==", "r": "a/b", "n": 1}})
+
+
+def test_what_is_not_served_is_refused_by_name(firestore_server: FirestoreServer) -> None:
+    client = firestore_server.client()
+    with pytest.raises(exceptions.MethodNotImplemented, match="PartitionQuery"):
+        list(client.collection_group("c").get_partitions(2))
+    with pytest.raises(exceptions.MethodNotImplemented, match="find_nearest"):
+        list(
+            client.collection("c")
+            .find_nearest("v", Vector([1.0]), limit=1, distance_measure=DistanceMeasure.EUCLIDEAN)
+            .stream()
+        )

@@ -1,0 +1,188 @@
+"""The server as a process: what is kept over a stop and over a kill -9, and how fast it ends."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conformance.firestore.conftest import Events
+from tests.conformance.firestore.wire import Browser, http_call, query_target
+from tests.fixtures.firestore import owner_client
+
+PROJECT = "demo-livespend"
+
+
+class Process:
+    """`python -m local.firestore` on a fixed port with a data directory."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
+        self._process: subprocess.Popen[str] | None = None
+        self.start()
+
+    def start(self) -> None:
+        port = self.address.rpartition(":")[2]
+        command = [sys.executable, "-m", "local.firestore", "--port", port, "--data", str(self.data)]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self._process.stdout is not None
+        assert "local Firestore on" in self._process.stdout.readline()
+
+    def end(self, how: signal.Signals) -> float:
+        """Signals the process and waits; answers the seconds that took."""
+        assert self._process is not None
+        began = time.monotonic()
+        self._process.send_signal(how)
+        self._process.wait(10)
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return time.monotonic() - began
+
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path / "data")
+    yield process
+    if process.running():
+        process.end(signal.SIGKILL)
+
+
+def test_documents_and_their_times_survive_a_graceful_stop(process: Process) -> None:
+    client = owner_client(process.address, PROJECT)
+    written = client.document("c/a").set({"n": 1, "text": "é"})
+    client.document("c/gone").set({"n": 1})
+    client.document("c/gone").delete()
+    assert process.end(signal.SIGTERM) < 1
+    process.start()
+    found = owner_client(process.address, PROJECT).document("c/a").get()
+    assert (found.to_dict(), found.update_time) == ({"n": 1, "text": "é"}, written.update_time)
+    assert not owner_client(process.address, PROJECT).document("c/gone").get().exists
+
+
+def test_what_was_acknowledged_survives_a_kill(process: Process) -> None:
+    client = owner_client(process.address, PROJECT)
+    acknowledged: list[tuple[int, Any]] = []
+    threads = [threading.Thread(target=_write_until_refused, args=(client, which, acknowledged)) for which in range(4)]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 10
+    while len(acknowledged) < 200 and time.monotonic() < deadline:
+        threading.Event().wait(0.01)
+    process.end(signal.SIGKILL)
+    for thread in threads:
+        thread.join(20)
+    assert len(acknowledged) >= 200
+    process.start()
+    stored = owner_client(process.address, PROJECT).collection("c").stream()
+    kept = {document.id: document.update_time for document in stored}
+    assert {name: kept.get(name) for name, _ in acknowledged} == dict(acknowledged)
+
+
+def test_update_times_grow_over_a_kill(process: Process) -> None:
+    times = []
+    for _ in range(3):
+        client = owner_client(process.address, PROJECT)
+        times.append(client.document("c/a").set({"n": len(times)}).update_time)
+        process.end(signal.SIGKILL)
+        process.start()
+    assert times == sorted(set(times))
+
+
+def test_a_resume_token_is_good_over_a_kill_when_nothing_changed(process: Process) -> None:
+    owner_client(process.address, PROJECT).document("c/a").set({"n": 1})
+    kinds, token = _first_messages(process.address, None)
+    assert kinds == ["ADD", "documentChange", "CURRENT", "NO_CHANGE"]
+    process.end(signal.SIGKILL)
+    process.start()
+    kinds, _ = _first_messages(process.address, token)
+    assert kinds == ["ADD", "CURRENT", "NO_CHANGE"]
+
+
+def test_an_admin_listener_converges_after_a_restart(process: Process) -> None:
+    client = owner_client(process.address, PROJECT)
+    events = Events()
+    watch = client.collection("c").on_snapshot(events)
+    assert events.next()[0] == []
+    client.document("c/before").set({"n": 1})
+    events.until(["before"])
+    process.end(signal.SIGTERM)
+    process.start()
+    owner_client(process.address, PROJECT).document("c/after").set({"n": 1})
+    events.until(["after", "before"])
+    watch.unsubscribe()
+
+
+def test_a_stop_tells_browsers_first(process: Process) -> None:
+    browser = Browser(process.address, PROJECT, authorization="owner")
+    browser.open()
+    browser.hang()
+    ending = threading.Thread(target=process.end, args=(signal.SIGTERM,))
+    ending.start()
+    assert browser.next()["error"]["status"] == "UNAVAILABLE"
+    assert browser.next_array()[1] == ["close"]
+    ending.join(5)
+    browser.drop()
+
+
+def test_a_directory_is_held_by_one_process(process: Process) -> None:
+    command = [sys.executable, "-m", "local.firestore", "--port", "0", "--data", str(process.data)]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (second.returncode, "in use" in second.stderr) == (2, True)
+
+
+def test_broken_rules_keep_the_server_from_starting(tmp_path: Path) -> None:
+    rules = tmp_path / "broken.rules"
+    rules.write_text("rules_version = '2';\nservice cloud.firestore {\n  match /a/{b} { allow read: if ; }\n}\n")
+    command = [sys.executable, "-m", "local.firestore", "--port", "0", "--rules", str(rules)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (refused.returncode, "3" in refused.stderr) == (2, True)
+
+
+def test_garbage_on_the_port_harms_nobody(process: Process) -> None:
+    host, _, port = process.address.partition(":")
+    half = b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"
+    for garbage in (os.urandom(2000), b"PRI * HTTP/2.0\r\n\r\nnonsense", b"P", half):
+        with socket.create_connection((host, int(port)), timeout=5) as connection, contextlib.suppress(OSError):
+            connection.sendall(garbage)
+            connection.settimeout(0.2)
+            connection.recv(100)
+    assert http_call(process.address, "GET", "/")[0] == 200
+
+
+def _write_until_refused(client: Any, which: int, acknowledged: list[tuple[int, Any]]) -> None:
+    with contextlib.suppress(Exception):
+        for number in range(100_000):
+            reference = client.document(f"c/{which}-{number}")
+            acknowledged.append((reference.id, reference.set({"n": number}, retry=None, timeout=5).update_time))
+
+
+def _first_messages(address: str, token: str | None) -> tuple[list[str], str]:
+    browser = Browser(address, PROJECT, authorization="owner")
+    target = query_target(browser, 2, "c")
+    if token:
+        target["addTarget"]["resumeToken"] = token
+    browser.open(target)
+    browser.hang()
+    kinds: list[str] = []
+    while not kinds or kinds[-1] != "NO_CHANGE":
+        message = browser.next()
+        [(kind, body)] = message.items()
+        kinds.append(body.get("targetChangeType", "NO_CHANGE") if kind == "targetChange" else kind)
+    browser.drop()
+    return kinds, body["resumeToken"]
