@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from . import nodes
-from .errors import RulesSyntaxError, Span, refuse
+from .errors import Span, refuse
 from .library import ARITIES, known_method
 from .library.text import compiled
 from .limits import (
@@ -190,10 +190,11 @@ def _refuse_regex(node: nodes.Method) -> None:
 
 
 def _refuse_depth(expression: nodes.Expr) -> None:
-    level: tuple[nodes.Expr, ...] = (expression,)
-    depth = 0
-    while level:
-        depth += 1
+    pending = [(expression, 1)]
+    while pending:
+        node, depth = pending.pop()
         if depth > MAX_EXPRESSION_DEPTH:
-            raise RulesSyntaxError("expression nests too deep", level[0].at.line, level[0].at.column)
-        level = tuple(child for node in level for child in nodes.children(node))
+            raise refuse("expression is too complex to evaluate safely", expression.at)
+        parts = nodes.children(node)
+        chained = len(parts) - 1 if isinstance(node, nodes.Logic) else 1  # a && b && c is (a && b) && c
+        pending += [(part, depth + max(1, chained - max(0, place - 1))) for place, part in enumerate(parts)]

@@ -13,8 +13,9 @@ from .arithmetic import calculate, negate
 from .documents import Documents
 from .errors import EvaluationError, OverBudget
 from .library import ACCESS, FUNCTIONS, METHODS
+from .library.conversions import to_string
 from .limits import Meter
-from .listing import constrained
+from .listing import constrained, shares
 from .matching import Frame
 from .values import Constraint, Failure, MapDiff, Path, RuleSet, contains, equal, is_number, less, type_name
 
@@ -75,8 +76,8 @@ class Evaluator:
         target = self.value(node.target, frame)
         if not isinstance(target, str | list):
             raise EvaluationError(f"no range of a {type_name(target)}")
-        start = _place(self.value(node.start, frame), 0, len(target) - 1)
-        end = _place(self.value(node.end, frame), max(1, start), len(target))
+        start = _place(self.value(node.start, frame) if node.start else 0, 0, len(target) - 1)
+        end = _place(self.value(node.end, frame) if node.end else len(target), max(1, start), len(target))
         return target[start:end]
 
     def _call(self, node: nodes.Call, frame: Frame) -> object:
@@ -125,6 +126,8 @@ class Evaluator:
     def _method(self, node: nodes.Method, frame: Frame) -> object:
         target = self.value(node.target, frame)
         arguments = [self.value(argument, frame) for argument in node.arguments]
+        if isinstance(target, Constraint) and node.name == "hasAny" and len(arguments) == 1:
+            return shares(target, arguments[0])
         entry = METHODS.get((type_name(target), node.name))
         if entry is None or len(arguments) not in entry.arities:
             raise EvaluationError(f"no method '{node.name}' of a {type_name(target)} with {len(arguments)} arguments")
@@ -143,6 +146,7 @@ class Evaluator:
         return calculate(node.operator, left, right)
 
     def _logic(self, node: nodes.Logic, frame: Frame) -> bool:
+        self.meter.visit(len(node.operands) - 2)
         decisive = node.operator == "||"
         failed: EvaluationError | None = None
         for operand in node.operands:
@@ -210,18 +214,18 @@ def _place(index: object, low: int, high: int) -> int:
 def _spliced(value: object) -> tuple[str, ...]:
     if isinstance(value, Path):
         return value.segments
-    if isinstance(value, str) or is_number(value):
-        return (str(value),)
-    raise EvaluationError(f"no path segment from a {type_name(value)}")
+    return (to_string(value),)
 
 
 def _within(item: object, container: object) -> bool:
     if isinstance(container, dict):
-        return isinstance(item, str) and item in container
+        if not isinstance(item, str):
+            raise EvaluationError(f"a map has string keys, no {type_name(item)}")
+        return item in container
     if isinstance(container, list):
         return contains(container, item)
     if isinstance(container, RuleSet):
-        return contains(container.items, item)
+        return container.has(item)
     raise EvaluationError(f"nothing is in a {type_name(container)}")
 
 

@@ -18,7 +18,7 @@ dotted: NAME ("." NAME)*
 match: "match" pattern "{" (function | match | allow)* "}"
 pattern: ("/" _segment)+
 _segment: literal_segment | wildcard | glob
-literal_segment: SEGMENT | "(" SEGMENT ")"
+literal_segment: SEGMENT | "(" SEGMENT ")" -> bracketed_segment
 wildcard: "{" NAME "}"
 glob: "{" NAME "=" "**" "}"
 
@@ -45,7 +45,10 @@ let: "let" NAME "=" expr ";"
     | postfix "." NAME -> member
     | postfix "." NAME "(" arguments ")" -> method
     | postfix "[" expr "]" -> index_of
-    | postfix "[" expr ":" expr "]" -> slice_of
+    | postfix "[" from_ ":" to_ "]" -> slice_of
+
+from_: expr?
+to_: expr?
 
 ?primary: NAME -> name
     | NAME "(" arguments ")" -> call
@@ -75,9 +78,9 @@ PRODUCT: "*" | "%"
 SLASH: "/"
 NOT: "!"
 MINUS: "-"
-SEGMENT: /[A-Za-z0-9_%~@-]+/
+SEGMENT: /[A-Za-z0-9_%~@.+:-]+/
 NAME: /[A-Za-z_][A-Za-z0-9_]*/
-FLOAT.2: /[0-9]+\.[0-9]+([eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+/
+FLOAT.2: /[0-9]+\.[0-9]*|\.[0-9]+/
 INT: /[0-9]+/
 STRING: /'(\\.|[^'\\\n])*'|"(\\.|[^"\\\n])*"/
 BYTES.2: /b('(\\.|[^'\\\n])*'|"(\\.|[^"\\\n])*")/

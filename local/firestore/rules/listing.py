@@ -14,7 +14,7 @@ from itertools import product
 from .errors import EvaluationError
 from .limits import MAX_DISJUNCTS
 from .request import Query
-from .values import Constraint, equal, less, to_value
+from .values import Constraint, comparable, contains, equal, less, to_value
 
 Clause = tuple[str, str, object]
 Conjunction = tuple[Clause, ...]
@@ -111,9 +111,23 @@ def _compare(field: Constraint, operator: str, bound: object) -> bool:
         case "<=":
             return any(_proves(field, below, lambda value: not less(bound, value)) for below in ("<", "<="))
         case "!=":
-            return _proves(field, "!=", lambda value: equal(value, bound))
+            return bound is None or _differs(field, bound)
         case _:
             return False
+
+
+def _differs(field: Constraint, bound: object) -> bool:
+    if _proves(field, "!=", lambda value: equal(value, bound)):
+        return True
+    ranged = any(known in _MIRRORED and comparable(value, bound) for known, value in field.clauses)
+    return ranged and (_compare(field, ">", bound) or _compare(field, "<", bound))
+
+
+def shares(field: Constraint, wanted: object) -> bool:
+    """`field.hasAny(wanted)` if a filter proves it; raises EvaluationError if none does."""
+    if isinstance(wanted, list) and _proves(field, "array-contains", lambda value: contains(wanted, value)):
+        return True
+    raise EvaluationError("the query's filters do not prove this")
 
 
 def _proves(field: Constraint, operator: str, shows: Callable[[object], bool]) -> bool:

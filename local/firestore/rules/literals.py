@@ -8,7 +8,7 @@ from .errors import Span, refuse
 from .limits import INT_MIN
 
 _ESCAPES = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t", "/": "/"}
-_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|x[0-9a-fA-F]{2}|.)", re.DOTALL)
 
 
 def string_value(token: str, at: Span) -> str:
@@ -16,7 +16,7 @@ def string_value(token: str, at: Span) -> str:
 
     def one(found: re.Match[str]) -> str:
         code = found.group(1)
-        if len(code) == 5:
+        if len(code) > 1:
             return chr(int(code[1:], 16))
         if code not in _ESCAPES:
             raise refuse(f"unknown escape \\{code} in a string (a regular expression needs \\\\{code})", at)

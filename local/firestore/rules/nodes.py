@@ -59,8 +59,8 @@ class Index:
 class Slice:
     at: Span
     target: Expr
-    start: Expr
-    end: Expr
+    start: Expr | None
+    end: Expr | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ _INSIDE: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
     PathOf: lambda node: tuple(segment for segment in node.segments if not isinstance(segment, str)),
     Member: lambda node: (node.target,),
     Index: lambda node: (node.target, node.index),
-    Slice: lambda node: (node.target, node.start, node.end),
+    Slice: lambda node: tuple(part for part in (node.target, node.start, node.end) if part is not None),
     Call: lambda node: node.arguments,
     Method: lambda node: (node.target, *node.arguments),
     Unary: lambda node: (node.operand,),

@@ -20,6 +20,7 @@ TYPES = frozenset(
     {"bool", "bytes", "constraint", "duration", "float", "int", "latlng", "list", "map", "map_diff", "number"}
     | {"path", "set", "string", "timestamp"}
 )
+_WORDS = frozenset({"allow", "function", "if", "in", "is", "let", "match", "return", "rules_version", "service"})
 METHODS: dict[str, tuple[str, ...]] = {
     "read": ("get", "list"), "write": ("create", "update", "delete"), "get": ("get",), "list": ("list",),
     "create": ("create",), "update": ("update",), "delete": ("delete",),
@@ -112,8 +113,10 @@ class _Builder(Transformer_NonRecursive[Any, nodes.File]):
         return tuple(part for part in parts if isinstance(part, nodes.Segment))
 
     def literal_segment(self, meta: Meta, parts: list[Any]) -> nodes.Segment:
-        text = str(parts[0])
-        return nodes.Segment(_span(meta), "literal", f"({text})" if text == "default" else text)
+        return nodes.Segment(_span(meta), "literal", str(parts[0]))
+
+    def bracketed_segment(self, meta: Meta, parts: list[Any]) -> nodes.Segment:
+        return nodes.Segment(_span(meta), "literal", f"({parts[0]})")
 
     def wildcard(self, meta: Meta, parts: list[Any]) -> nodes.Segment:
         return nodes.Segment(_span(meta), "wildcard", str(parts[0]))
@@ -181,10 +184,17 @@ class _Builder(Transformer_NonRecursive[Any, nodes.File]):
     def index_of(self, meta: Meta, parts: list[Any]) -> nodes.Index:
         return nodes.Index(_span(meta), *parts)
 
+    def from_(self, meta: Meta, parts: list[Any]) -> nodes.Expr | None:
+        return parts[0] if parts else None
+
+    to_ = from_
+
     def slice_of(self, meta: Meta, parts: list[Any]) -> nodes.Slice:
         return nodes.Slice(_span(meta), *parts)
 
     def name(self, meta: Meta, parts: list[Any]) -> nodes.Name:
+        if parts[0] in _WORDS:
+            raise refuse(f"unexpected '{parts[0]}', a word of the language", _token_span(parts[0]))
         return nodes.Name(_span(meta), str(parts[0]))
 
     def call(self, meta: Meta, parts: list[Any]) -> nodes.Call:

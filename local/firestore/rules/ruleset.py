@@ -63,7 +63,7 @@ class Rules:
             return Decision(False, [f"unknown method '{request.method}'"])
         documents = Documents(
             _overlaid(request, read, request.before),
-            read_after or _overlaid(request, read, request.after),
+            read_after or _overlaid(request, read, request.before if request.method == "get" else request.after),
             (AccessBudget(), batch) if batch else (AccessBudget(),),
         )
         decide = self._decide_list if request.method == "list" else self._decide_document

@@ -13,6 +13,7 @@ from .errors import EvaluationError
 
 ROOT = ("databases", "(default)", "documents")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +33,13 @@ class GeoPoint:
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A moment, in nanoseconds since 1970-01-01 UTC."""
+    """A moment, in nanoseconds since 1970-01-01 UTC, within the years 1 to 9999."""
 
     nanos: int
+
+    def __post_init__(self) -> None:
+        if not -62_135_596_800 <= self.nanos // _SECOND <= 253_402_300_799:
+            raise EvaluationError("timestamp out of range")
 
     @staticmethod
     def of(moment: datetime) -> Timestamp:
@@ -43,17 +48,18 @@ class Timestamp:
         return Timestamp(micros * 1_000 + getattr(moment, "nanosecond", 0) % 1_000)
 
     def moment(self) -> datetime:
-        try:
-            return _EPOCH + timedelta(microseconds=self.nanos // 1_000)
-        except OverflowError:
-            raise EvaluationError("timestamp out of range") from None
+        return _EPOCH + timedelta(microseconds=self.nanos // 1_000)
 
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A length of time in nanoseconds."""
+    """A length of time in nanoseconds, up to some 10,000 years."""
 
     nanos: int
+
+    def __post_init__(self) -> None:
+        if abs(self.nanos) > 315_576_000_000 * _SECOND:
+            raise EvaluationError("duration out of range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +84,18 @@ class Path:
 
 
 class RuleSet:
-    """An unordered set of any values."""
+    """An unordered set of any values; it does not tell 1 from 1.0, as the vendor's does not."""
 
     __slots__ = ("items",)
 
     def __init__(self, items: Iterable[object]) -> None:
         self.items: list[object] = []
         for item in items:
-            if not contains(self.items, item):
+            if not self.has(item):
                 self.items.append(item)
+
+    def has(self, wanted: object) -> bool:
+        return any(alike(item, wanted) for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,12 +169,22 @@ def equal(a: object, b: object, *, nested: bool = False) -> bool:
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(equal(a[key], b[key], nested=True) for key in a)
     if isinstance(a, RuleSet) and isinstance(b, RuleSet):
-        return len(a.items) == len(b.items) and all(contains(b.items, item) for item in a.items)
+        return len(a.items) == len(b.items) and all(map(b.has, a.items))
     return a == b
 
 
 def contains(items: Iterable[object], wanted: object) -> bool:
-    return any(equal(item, wanted) for item in items)
+    """Whether a list holds the value; an element is inside something, so 1 is not 1.0 here."""
+    return any(equal(item, wanted, nested=True) for item in items)
+
+
+def alike(a: object, b: object) -> bool:
+    """Equality as sets see it: 1 is 1.0 however deep."""
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(alike(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(alike(a[key], b[key]) for key in a)
+    return equal(a, b)
 
 
 def less(a: object, b: object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import collections, moments, numbers, places, text
+from . import collections, conversions, digests, moments, numbers, places, text
 from .table import Entry, Key
 
 METHODS: dict[Key, Entry] = {
@@ -12,7 +12,8 @@ METHODS: dict[Key, Entry] = {
     **places.METHODS,
 }
 FUNCTIONS: dict[str, Entry] = {
-    **text.FUNCTIONS,
+    **conversions.FUNCTIONS,
+    **digests.FUNCTIONS,
     **numbers.FUNCTIONS,
     **moments.FUNCTIONS,
     **places.FUNCTIONS,

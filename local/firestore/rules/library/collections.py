@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from ..errors import EvaluationError
 from ..values import MapDiff, RuleSet, contains, equal, type_name
+from .conversions import to_string
 from .table import Entry, Key, want
-from .text import to_string
+
+
+def _holds(container: object, wanted: object) -> bool:
+    if isinstance(container, RuleSet):
+        return container.has(wanted)
+    return contains(_items(container), wanted)
 
 
 def _items(value: object) -> list[object]:
@@ -17,18 +23,16 @@ def _items(value: object) -> list[object]:
 
 
 def _has_all(receiver: object, wanted: object) -> bool:
-    have = _items(receiver)
-    return all(contains(have, item) for item in _items(wanted))
+    return all(_holds(receiver, item) for item in _items(wanted))
 
 
 def _has_any(receiver: object, wanted: object) -> bool:
-    have = _items(receiver)
-    return any(contains(have, item) for item in _items(wanted))
+    return any(_holds(receiver, item) for item in _items(wanted))
 
 
 def _has_only(receiver: object, allowed: object) -> bool:
-    have = _items(allowed)
-    return all(contains(have, item) for item in _items(receiver))
+    within = allowed if isinstance(receiver, list) and isinstance(allowed, list) else RuleSet(_items(allowed))
+    return all(_holds(within, item) for item in _items(receiver))
 
 
 def _get(receiver: dict[str, object], key: object, default: object) -> object:
@@ -52,18 +56,17 @@ def _affected(diff: MapDiff) -> RuleSet:
 
 
 def _both(a: RuleSet, b: object) -> RuleSet:
-    other = want(RuleSet, b).items
-    return RuleSet(item for item in a.items if contains(other, item))
+    other = want(RuleSet, b)
+    return RuleSet(item for item in a.items if other.has(item))
 
 
 def _without(a: RuleSet, b: object) -> RuleSet:
-    other = want(RuleSet, b).items
-    return RuleSet(item for item in a.items if not contains(other, item))
+    other = want(RuleSet, b)
+    return RuleSet(item for item in a.items if not other.has(item))
 
 
 def _remove_all(receiver: list[object], unwanted: object) -> list[object]:
-    gone = _items(unwanted)
-    return [item for item in receiver if not contains(gone, item)]
+    return [item for item in receiver if not _holds(unwanted, item)]
 
 
 def _join(receiver: list[object], separator: object) -> str:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from ..errors import EvaluationError
 from ..values import is_number, type_name
+from .conversions import to_int
 from .table import Entry
-from .text import to_int
 
 
 def _number(value: object) -> int | float:

@@ -7,8 +7,8 @@ import re
 
 from ..errors import EvaluationError
 from ..values import GeoPoint, Path
+from .conversions import to_float, to_string
 from .table import Entry, Key, want
-from .text import to_float
 
 _EARTH_METRES = 6_371_010.0
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -30,7 +30,7 @@ def _distance(here: GeoPoint, other: object) -> float:
 
 
 def _path(text: object) -> Path:
-    segments = tuple(want(str, text).strip("/").split("/"))
+    segments = tuple(want(str, text).removeprefix("/").split("/"))
     if not all(segments):
         raise EvaluationError("a path has no empty segments")
     return Path(segments)
@@ -41,7 +41,7 @@ def _bind(path: Path, values: object) -> Path:
     names = [found.group(1) if (found := _PLACEHOLDER.fullmatch(segment)) else None for segment in path.segments]
     if {name for name in names if name} != set(given):
         raise EvaluationError("bind needs exactly the placeholders of the path")
-    filled = (want(str, given[name]) if name else segment for name, segment in zip(names, path.segments, strict=True))
+    filled = (to_string(given[name]) if name else segment for name, segment in zip(names, path.segments, strict=True))
     return Path(tuple(filled))
 
 
