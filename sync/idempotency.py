@@ -4,8 +4,8 @@ The answer is stored in the very transaction that does the work, so there is no 
 the other: a crash leaves both or neither, and bells ring only after the commit. Work that asks somebody whose side no
 rollback undoes (Plaid's exchange) commits apart, and its answer is stored right after it; there a crash in between is
 caught by Plaid, who exchanges a token once. Two requests with one key at the same time queue on an advisory lock; the
-second finds the first one's answer. A key is remembered for seven days; its user's next one sweeps it out. Called by
-the API.
+second finds the first one's answer. A key is remembered for seven days, then the worker's hourly task forgets it.
+Called by the API, and that task.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, TypeAlias, cast
 
 from sqlalchemy import Connection, Engine, text
@@ -25,10 +26,11 @@ from sync.errors import LivespendError
 
 # As long as a slow bank may take to answer an exchange: the second request waits for the first one's answer.
 LOCK_SECONDS = 70.0
+REMEMBERED = timedelta(days=7)
 
 _LOCK = text("select pg_advisory_xact_lock(hashtextextended(:user_id || ' ' || :key, 0))")
 _FIND = text("select request_sha256, status, response from idempotency_keys where user_id = :user_id and key = :key")
-_FORGET = text("delete from idempotency_keys where user_id = :user_id and created_at < now() - interval '7 days'")
+_FORGET = text("delete from idempotency_keys where created_at < :before")
 _STORE = text("""
     insert into idempotency_keys (user_id, key, request_sha256, status, response)
     values (:user_id, :key, :request_sha256, :status, cast(:response as jsonb))
@@ -69,11 +71,16 @@ def once(deps: Deps, user_id: str, key: str, request_sha256: bytes, work: Work, 
             return _replayed(stored.request_sha256, request_sha256, stored.status, stored.response)
         status, body = work(deps if apart else _joined(deps, connection, bells))
         answer = {"request_sha256": request_sha256, "status": status, "response": json.dumps(body)}
-        connection.execute(_FORGET, named)
         connection.execute(_STORE, named | answer)
     for task, arguments in bells:
         deps.ring(task, arguments)
     return Outcome(status, body)
+
+
+def forget_old(deps: Deps) -> int:
+    """Forgets keys that no client can still be retrying; answers how many. Twice is safe. For the worker."""
+    with transaction(deps.engine) as connection:
+        return connection.execute(_FORGET, {"before": deps.now() - REMEMBERED}).rowcount
 
 
 def _joined(deps: Deps, connection: Connection, bells: list[tuple[str, dict[str, str]]]) -> Deps:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import log, window
+from sync import idempotency, log, window
 from sync import pull as pulls
 from sync import sweep as sweeps
 from workers.app import app, deps
@@ -40,6 +40,11 @@ def move_window() -> None:
     window.move_window(deps())
 
 
+def forget_keys() -> None:
+    """Forgets idempotency keys that no client can still be retrying."""
+    idempotency.forget_old(deps())
+
+
 def _ring_later(item_id: str, wait: float) -> None:
     try:
         app.send_task(
@@ -49,5 +54,5 @@ def _ring_later(item_id: str, wait: float) -> None:
         log.get(__name__).warning("doorbell_lost", task="pull_item", item_id=item_id, reason=type(error).__name__)
 
 
-for _body in (pull_item, remove_item, sweep, move_window):
+for _body in (pull_item, remove_item, sweep, move_window, forget_keys):
     app.task(_body, name=_body.__name__)

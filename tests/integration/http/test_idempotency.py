@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+from sync import idempotency
 from tests.fixtures.deps import DepsFor
 from tests.integration.http.conftest import House, Person
 
@@ -114,9 +115,11 @@ def test_the_version_that_was_answered_is_the_one_that_was_marked(house: House, 
     assert marked == [(mark["path"], mark["version"]["epoch"], mark["version"]["number"])]
 
 
-def test_a_key_is_forgotten_after_a_week(house: House, alice: Person):
+def test_a_key_is_forgotten_after_a_week(house: House, alice: Person, deps_for: DepsFor):
     alice.expense(key="wish-1")
     house.database.sql("update idempotency_keys set created_at = now() - interval '8 days'")
     alice.expense(key="wish-2")
+    forgotten = [idempotency.forget_old(deps_for("worker")) for _ in range(2)]
 
+    assert forgotten == [1, 0]
     assert house.database.sql("select key from idempotency_keys") == [("wish-2",)]
