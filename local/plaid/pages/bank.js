@@ -5,6 +5,7 @@
   const wrong = document.getElementById("wrong");
   const status = document.getElementById("status");
   const SHOWN = 12;
+  const AMOUNT = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 10 });
 
   function element(tag, properties, ...children) {
     const made = Object.assign(document.createElement(tag), properties);
@@ -80,10 +81,10 @@
     return element(
       "tr",
       {},
-      element("td", { textContent: one.authorized_date || one.date }),
+      element("td", { className: "day", textContent: one.authorized_date || one.date }),
       element("td", {}, one.name, ...(one.pending ? [" ", element("span", { className: "tag", textContent: "pending" })] : [])),
-      element("td", { className: "quiet", textContent: one.personal_finance_category ? one.personal_finance_category.detailed : "" }),
-      element("td", { className: "amount", textContent: `${one.amount} ${currency}` }),
+      element("td", { className: "quiet category", textContent: one.personal_finance_category ? one.personal_finance_category.detailed : "" }),
+      element("td", { className: "amount", textContent: `${AMOUNT.format(one.amount)} ${currency}` }),
       element("td", {}, tools),
     );
   }
