@@ -6,14 +6,12 @@ the store. An item is named by `item_id`, or by `user` (a client_user_id): that 
 
 from __future__ import annotations
 
-import json
-import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from local.plaid import bank, bank_rows, changelog, items, link, signing, wire
+from local.plaid import bank, bank_rows, items, link, signing, views, wire
 from local.plaid.endpoints import SERVED
 from local.plaid.errors import PlaidError
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
@@ -31,7 +29,6 @@ from local.plaid.fields import (
     text,
     whole,
 )
-from local.plaid.institutions import ALL
 from local.plaid.world import READINESS, World
 
 Handler = Callable[[World, dict[str, Any]], dict[str, Any]]
@@ -54,26 +51,9 @@ _ROW: Shape = {
 }
 
 
-def item_of(world: World, ask: Mapping[str, Any]) -> sqlite3.Row:
-    """The item that a request names; raises NOT_FOUND or MISSING_FIELDS."""
-    if item_id := ask.get("item_id"):
-        row = world.store.one("select * from items where item_id = ?", item_id)
-    elif user := ask.get("user"):
-        row = world.store.one(
-            "select * from items where client_user_id = ? and access_token is not null and removed_at is null"
-            " order by item desc limit 1",
-            user,
-        )
-    else:
-        raise PlaidError("MISSING_FIELDS", "the following required fields are missing: user or item_id")
-    if row is None:
-        raise PlaidError("NOT_FOUND", "no linked item of that name")
-    return row
-
-
 def purchases(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """A purchase (or, with a negative amount, a refund) at the user's bank."""
-    item = item_of(world, ask)
+    item = views.item_of(world, ask)
     entry = bank_rows.purchase(world, item, ask)
     bank.add(world, item, [entry], notify=ask.get("notify", True))
     return {
@@ -85,7 +65,7 @@ def purchases(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 def transactions(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Many rows at once: `rows` as they are, or `count` believable ones."""
-    item = item_of(world, ask)
+    item = views.item_of(world, ask)
     if ("rows" in ask) == ("count" in ask):
         raise PlaidError("INVALID_FIELD", "exactly one of rows and count must be given")
     made = bank_rows.explicit(world, item, ask["rows"]) if "rows" in ask else bank_rows.generated(world, item, ask)
@@ -123,7 +103,7 @@ def post(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 def break_login(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Puts an item into an error, ITEM_LOGIN_REQUIRED if none is named; a webhook goes out."""
-    item = item_of(world, ask)
+    item = views.item_of(world, ask)
     code = ask.get("error_code", "ITEM_LOGIN_REQUIRED")
     items.break_with(world, item, code)
     return {"item_id": item["item_id"], "error_code": code}
@@ -131,14 +111,14 @@ def break_login(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 def repair(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Heals an item as if the user had signed in elsewhere: LOGIN_REPAIRED goes out."""
-    item = item_of(world, ask)
+    item = views.item_of(world, ask)
     items.heal(world, item, announce=True)
     return {"item_id": item["item_id"]}
 
 
 def readiness(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Moves an item forward to a readiness; its history arrives accordingly."""
-    item = item_of(world, ask)
+    item = views.item_of(world, ask)
     items.make_ready(world, item["item"], ask["to"])
     return {"item_id": item["item_id"], "readiness": items.by_number(world, item["item"])["readiness"]}
 
@@ -160,7 +140,7 @@ def arm(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     if "seconds" in named:
         named["seconds"] = float(named["seconds"])
     if "user" in ask:
-        named["item_id"] = item_of(world, ask)["item_id"]
+        named["item_id"] = views.item_of(world, ask)["item_id"]
     return {"fault": world.faults.arm(Fault(**named)).as_json()}
 
 
@@ -173,64 +153,6 @@ def disarm(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
     """Disarms all faults."""
     world.faults.clear()
     return {}
-
-
-def list_items(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
-    """All items with their accounts; no tokens."""
-    return {"items": [_item(world, row) for row in world.store.all("select * from items order by item")]}
-
-
-def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
-    counts = world.store.one(
-        "select count(*), coalesce(sum(pending), 0) from changes"
-        " where item = ? and next_seq is null and body is not null",
-        row["item"],
-    )
-    assert counts is not None
-    accounts = world.store.each(
-        "select account_id, closed, body from accounts where item = ? order by number", row["item"]
-    )
-    shown = ("name", "mask", "type", "subtype")
-    return {
-        **{name: row[name] for name in ("item_id", "institution_id", "username", "webhook", "readiness", "error")},
-        "institution_name": ALL[row["institution_id"]].name,
-        "user": row["client_user_id"],
-        "linked": row["access_token"] is not None,
-        "removed": row["removed_at"] is not None,
-        "synced": bool(row["synced"]),
-        "changes": row["head"],
-        "transactions": counts[0],
-        "pending": counts[1],
-        "held": world.store.value("select count(*) from held where item = ?", row["item"]),
-        "warnings": json.loads(row["warnings"]),
-        "accounts": [
-            {"account_id": account["account_id"], "closed": bool(account["closed"])}
-            | {name: json.loads(account["body"])[name] for name in shown}
-            for account in accounts
-        ],
-    }
-
-
-def list_transactions(world: World, ask: dict[str, Any]) -> dict[str, Any]:
-    """What the bank holds right now: every live transaction of an item, oldest change first."""
-    item = item_of(world, ask)
-    return {"transactions": [wire.Verbatim(entry.body or "") for entry in changelog.live(world.store, item["item"])]}
-
-
-def list_requests(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
-    """The calls to Plaid's endpoints so far, oldest first; no tokens."""
-    return {"requests": list(world.requests)}
-
-
-def list_webhooks(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
-    """The webhooks so far: what, where to, how it went."""
-    rows = world.store.all("select id, url, body, mode, attempts, state, outcome from outbox order by id")
-    return {"webhooks": [dict(row) | {"body": json.loads(row["body"])} for row in rows]}
-
-
-def health(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
-    """Says that it is the stand-in, its day and its seed."""
-    return {"stand_in": "plaid", "today": world.clock.today(), "seed": world.config.seed}
 
 
 @dataclass(frozen=True)
@@ -272,7 +194,7 @@ ADMIN: dict[tuple[str, str], Admin] = {
         },
         transactions,
     ),
-    ("GET", "/_local/transactions"): Admin(_WHERE, list_transactions),
+    ("GET", "/_local/transactions"): Admin(_WHERE, views.list_transactions),
     ("POST", "/_local/modify"): Admin(
         {
             "transaction_id": required(_word),
@@ -302,10 +224,10 @@ ADMIN: dict[tuple[str, str], Admin] = {
     ("POST", "/_local/faults"): Admin(_fault_shape, arm),
     ("GET", "/_local/faults"): Admin({}, faults),
     ("DELETE", "/_local/faults"): Admin({}, disarm),
-    ("GET", "/_local/items"): Admin({}, list_items),
-    ("GET", "/_local/requests"): Admin({}, list_requests),
-    ("GET", "/_local/webhooks"): Admin({}, list_webhooks),
-    ("GET", "/_local/health"): Admin({}, health),
+    ("GET", "/_local/items"): Admin({}, views.list_items),
+    ("GET", "/_local/requests"): Admin({}, views.list_requests),
+    ("GET", "/_local/webhooks"): Admin({}, views.list_webhooks),
+    ("GET", "/_local/health"): Admin({}, views.health),
     ("POST", "/_local/link/session"): Admin({"link_token": required(_word)}, link.session),
     ("POST", "/_local/link/preview"): Admin(_credentials, link.preview),
     ("POST", "/_local/link/connect"): Admin(_credentials, link.connect),
