@@ -1,4 +1,7 @@
-"""What the admin API shows: items, the bank's truth, calls and webhooks so far. Reads only; never a token or a secret."""
+"""What the admin API shows: items, the bank's truth, calls and webhooks so far.
+
+Reads only; never a token or a secret.
+"""
 
 from __future__ import annotations
 
