@@ -43,10 +43,9 @@ export default defineConfig(
   zone(["src/components/**"], APP, FEATURES),
   zone(["src/lib/**"], APP, FEATURES, ["^@/components/", "lib draws nothing."]),
   ...features.map((name) =>
-    zone(
-      [`src/features/${name}/**`],
-      APP,
-      [`^@/features/(?!${name}/)`, "A feature knows no other feature: compose them in app."],
-    ),
+    zone([`src/features/${name}/**`], APP, [
+      `^@/features/(?!${name}/)`,
+      "A feature knows no other feature: compose them in app.",
+    ]),
   ),
 );

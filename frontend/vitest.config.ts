@@ -13,7 +13,13 @@ export default mergeConfig(
         { extends: true, test: { ...shared, name: "pure", environment: "node", include: ["src/**/*.test.ts"] } },
         {
           extends: true,
-          test: { ...shared, name: "screen", environment: "jsdom", include: ["src/**/*.test.tsx"], setupFiles: ["src/test/setup.ts"] },
+          test: {
+            ...shared,
+            name: "screen",
+            environment: "jsdom",
+            include: ["src/**/*.test.tsx"],
+            setupFiles: ["src/test/setup.ts"],
+          },
         },
       ],
     },

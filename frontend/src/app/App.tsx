@@ -40,14 +40,18 @@ function Gate({ config, session }: AppProps) {
       return <Broken detail="The part of the page that reads your data did not load." />;
     case "signed-out":
       return (
-        <SignIn
-          auth={session.auth}
-          withGoogle={config.authUrl === null}
-          onNamed={(name) => putProfile(api, name)}
-        />
+        <SignIn auth={session.auth} withGoogle={config.authUrl === null} onNamed={(name) => putProfile(api, name)} />
       );
     case "signed-in":
-      return <SignedIn key={state.user.uid} config={config} api={api} state={state} onSignOut={() => void session.signOut()} />;
+      return (
+        <SignedIn
+          key={state.user.uid}
+          config={config}
+          api={api}
+          state={state}
+          onSignOut={() => void session.signOut()}
+        />
+      );
   }
 }
 

@@ -1,4 +1,4 @@
-import { AppShell, Box, Container, Grid, Group, Stack, Title } from "@mantine/core";
+import { AppShell, Container, Grid, Group, Stack, Title } from "@mantine/core";
 import { useMemo } from "react";
 
 import { Troubles } from "@/app/Troubles";
@@ -36,11 +36,11 @@ export function Home({ onSignOut }: { onSignOut: () => void }) {
 
 function Header({ onSignOut }: { onSignOut: () => void }) {
   return (
-    <Container size="lg" h="100%">
+    <Container size="lg" h="100%" px={{ base: "md", lg: 0 }}>
       <Group h="100%" justify="space-between" wrap="nowrap" gap="xs">
         <Group gap="xs" wrap="nowrap">
           <img src="/favicon.svg" width={28} height={28} alt="" />
-          <Title order={1} size="h4" visibleFrom="xs">
+          <Title order={1} size="h4" className="brand">
             Livespend
           </Title>
         </Group>
@@ -58,7 +58,11 @@ function Month() {
   const { month, current, known, totals, settled, archived, choose } = useMonth();
   const accounts = useDocuments("accounts", accountSchema);
   const currencies = useMemo(
-    () => currenciesInUse(totals?.data.currencies ?? {}, accounts.documents.map(({ data }) => data.currency)),
+    () =>
+      currenciesInUse(
+        totals?.data.currencies ?? {},
+        accounts.documents.map(({ data }) => data.currency),
+      ),
     [totals, accounts],
   );
   return (
@@ -71,19 +75,15 @@ function Month() {
         </Group>
       </Group>
       <Grid gap="md">
-        <Grid.Col span={{ base: 12, md: 7 }}>
-          <SpendPanel month={month} totals={totals} settled={settled} />
-        </Grid.Col>
         <Grid.Col span={{ base: 12, md: 5 }}>
           <Stack gap="md">
+            <SpendPanel month={month} totals={totals} settled={settled} />
             <BudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
             <BanksPanel />
           </Stack>
         </Grid.Col>
-        <Grid.Col span={12}>
-          <Box>
-            <TransactionsPanel key={month} month={month} totals={totals} archived={archived} currencies={currencies} />
-          </Box>
+        <Grid.Col span={{ base: 12, md: 7 }}>
+          <TransactionsPanel key={month} month={month} totals={totals} archived={archived} currencies={currencies} />
         </Grid.Col>
       </Grid>
     </Stack>

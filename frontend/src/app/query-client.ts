@@ -8,6 +8,9 @@ const TRIES = 3;
 export function createQueryClient(): QueryClient {
   const retry = (failures: number, error: Error) => failures < TRIES && error instanceof ApiError && error.passing;
   return new QueryClient({
-    defaultOptions: { queries: { retry, refetchOnWindowFocus: false }, mutations: { retry, retryDelay: (n) => 500 * 2 ** n } },
+    defaultOptions: {
+      queries: { retry, refetchOnWindowFocus: false },
+      mutations: { retry, retryDelay: (n) => 500 * 2 ** n },
+    },
   });
 }

@@ -12,5 +12,7 @@ export const AMOUNT_WORDS: Readonly<Record<AmountProblem, string>> = {
 
 /** Text, not a number field: what is typed is parsed exactly, and the wheel of a mouse changes nothing. */
 export function AmountInput(props: TextInputProps) {
-  return <TextInput label="Amount" inputMode="decimal" autoComplete="off" placeholder="12.34" maxLength={40} {...props} />;
+  return (
+    <TextInput label="Amount" inputMode="decimal" autoComplete="off" placeholder="12.34" maxLength={40} {...props} />
+  );
 }

@@ -20,6 +20,7 @@ export function CategorySelect({ categories, first = [], ...select }: CategorySe
   return (
     <Select
       searchable
+      selectFirstOptionOnChange
       nothingFoundMessage="No such category"
       maxDropdownHeight={320}
       comboboxProps={{ withinPortal: true, position: "bottom-start", width: 300 }}
@@ -34,8 +35,8 @@ function CategoryOption({ id, name }: { id: string; name: string }) {
   return (
     <Group gap="sm" wrap="nowrap">
       <CategoryIcon categoryId={id} size={24} />
-      <Text size="sm" dir="auto">
-        {name}
+      <Text size="sm">
+        <bdi>{name}</bdi>
       </Text>
     </Group>
   );

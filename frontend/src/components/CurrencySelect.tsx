@@ -9,5 +9,16 @@ export interface CurrencySelectProps extends Omit<SelectProps, "data"> {
 
 export function CurrencySelect({ inUse, ...select }: CurrencySelectProps) {
   const data = useMemo(() => currencyChoices(inUse), [inUse]);
-  return <Select label="Currency" searchable data={data} allowDeselect={false} limit={60} maw={130} {...select} />;
+  return (
+    <Select
+      label="Currency"
+      searchable
+      selectFirstOptionOnChange
+      data={data}
+      allowDeselect={false}
+      limit={60}
+      maw={130}
+      {...select}
+    />
+  );
 }

@@ -15,7 +15,14 @@ export function Money({ exact, currency, unofficialCurrency = null, digits = nul
   const incoming = isNegative(exact);
   const size = incoming ? negated(exact) : exact;
   return (
-    <Text component="span" inherit {...(incoming ? { c: "var(--money-in)" } : {})} {...text} className="money" dir="ltr">
+    <Text
+      component="span"
+      inherit
+      {...(incoming ? { c: "var(--money-in)" } : {})}
+      {...text}
+      className="money"
+      dir="ltr"
+    >
       {incoming && <VisuallyHidden>money in </VisuallyHidden>}
       {incoming ? "+" : ""}
       {written(size, currency, unofficialCurrency, digits)}

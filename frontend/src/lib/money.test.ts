@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
 
-import { currencyDigits, formatMoney, formatUnofficial, isNegative, negated, parseAmount, percentOf } from "@/lib/money";
+import {
+  currencyDigits,
+  formatMoney,
+  formatUnofficial,
+  isNegative,
+  negated,
+  parseAmount,
+  percentOf,
+} from "@/lib/money";
 
 const spaced = (text: string) => text.replace(/[\u00a0\u202f]/g, " ");
 

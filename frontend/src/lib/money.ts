@@ -21,7 +21,12 @@ export function currencyDigits(currency: string): number {
 }
 
 /** "1234.5", "USD" as "$1,234.50". Rounds half away from zero, as the ledger's totals do. */
-export function formatMoney(exact: string, currency: string, digits = currencyDigits(currency), locale?: string): string {
+export function formatMoney(
+  exact: string,
+  currency: string,
+  digits = currencyDigits(currency),
+  locale?: string,
+): string {
   const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   try {
     return new Intl.NumberFormat(locale, { style: "currency", currency, ...fraction }).format(decimal(exact));

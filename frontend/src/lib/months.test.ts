@@ -14,7 +14,14 @@ test("shifting crosses years both ways", () => {
 });
 
 test("only real months are months", () => {
-  expect(["2026-11", "2026-13", "2026-00", "26-11", "", null].map(isMonth)).toEqual([true, false, false, false, false, false]);
+  expect(["2026-11", "2026-13", "2026-00", "26-11", "", null].map(isMonth)).toEqual([
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
 });
 
 test("choices are known months with the shown one, newest first, each once", () => {

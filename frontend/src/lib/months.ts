@@ -4,6 +4,11 @@ export type Month = string;
 
 const SHAPE = /^\d{4}-(0[1-9]|1[0-2])$/;
 
+/** Words stand in the page's language, whatever the reader's region; amounts stand in the reader's notation. */
+function readersEnglish(): string {
+  return navigator.languages.find((language) => language.startsWith("en")) ?? "en";
+}
+
 export function isMonth(text: string | null): text is Month {
   return text !== null && SHAPE.test(text);
 }
@@ -28,15 +33,19 @@ export function monthChoices(known: readonly Month[], ...more: Month[]): Month[]
   return [...new Set([...known, ...more])].sort().reverse();
 }
 
-export function monthName(month: Month, locale?: string): string {
+export function monthName(month: Month, locale = readersEnglish()): string {
   return written(`${month}-01`, { month: "long", year: "numeric" }, locale);
 }
 
-export function dayName(day: string, locale?: string): string {
+export function dayName(day: string, locale = readersEnglish()): string {
   return written(day, { weekday: "long", day: "numeric", month: "long" }, locale);
 }
 
-function written(day: string, shape: Intl.DateTimeFormatOptions, locale?: string): string {
+export function momentName(moment: Date, locale = readersEnglish()): string {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(moment);
+}
+
+function written(day: string, shape: Intl.DateTimeFormatOptions, locale: string): string {
   const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
   return new Intl.DateTimeFormat(locale, { ...shape, timeZone: "UTC" }).format(Date.UTC(year, month - 1, date));
 }

@@ -13,10 +13,15 @@ const item = (status: string, message: string | null = null): Item => ({
 });
 
 test("only a bank that asks for it can be signed in to again", () => {
-  const repairable = ["ok", "login_required", "pending_disconnect", "revoked", "error"].filter((one) => statusWords(item(one)).repairable);
+  const repairable = ["ok", "login_required", "pending_disconnect", "revoked", "error"].filter(
+    (one) => statusWords(item(one)).repairable,
+  );
   expect(repairable).toEqual(["login_required", "pending_disconnect"]);
 });
 
 test("a status of a newer mirror is trouble with the bank's own words, not a broken page", () => {
-  expect(statusWords(item("under_water", "The bank is wet"))).toMatchObject({ label: "Trouble", says: "The bank is wet" });
+  expect(statusWords(item("under_water", "The bank is wet"))).toMatchObject({
+    label: "Trouble",
+    says: "The bank is wet",
+  });
 });

@@ -73,6 +73,7 @@ export function useLink(): Link {
 
 /** Link's own words for a person, where it has some. */
 function refusalOf(error: PlaidLinkError): ApiError {
-  const words = [error.display_message, error.error_message, "The bank's sign-in was not finished."].find(Boolean) ?? "";
+  const words =
+    [error.display_message, error.error_message, "The bank's sign-in was not finished."].find(Boolean) ?? "";
   return new ApiError(400, error.error_code, words, words);
 }

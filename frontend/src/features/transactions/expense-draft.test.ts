@@ -2,7 +2,14 @@ import { expect, test } from "vitest";
 
 import { checkDraft, type ExpenseDraft } from "@/features/transactions/expense-draft";
 
-const draft: ExpenseDraft = { amount: "12.30", currency: "USD", date: "2026-11-20", name: " Market ", categoryId: "OTHER", note: " " };
+const draft: ExpenseDraft = {
+  amount: "12.30",
+  currency: "USD",
+  date: "2026-11-20",
+  name: " Market ",
+  categoryId: "OTHER",
+  note: " ",
+};
 
 test("a good draft becomes an expense with its exact amount and without an empty note", () => {
   expect(checkDraft(draft, "en-US")).toEqual({

@@ -34,7 +34,9 @@ test("what the mirror could not write, and what this page does not understand, i
 
 test("days keep the order of the rows, hide deletions on their way, and vanish when empty", () => {
   const rows = [row("a", "2026-11-20"), row("b", "2026-11-20"), row("c", "2026-11-19")];
-  expect(byDay(rows, ["c"]).map(({ date, rows }) => [date, rows.map(({ path }) => path)])).toEqual([["2026-11-20", ["a", "b"]]]);
+  expect(byDay(rows, ["c"]).map(({ date, rows }) => [date, rows.map(({ path }) => path)])).toEqual([
+    ["2026-11-20", ["a", "b"]],
+  ]);
 });
 
 test("a row that is live and listed is shown once, as it is live", () => {

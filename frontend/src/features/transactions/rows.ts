@@ -65,5 +65,11 @@ function read({ path, id, data }: LiveDocument): Row {
   const full = v.safeParse(transactionSchema, data);
   if (full.success) return { path, id, date: full.output.date, version: full.output.version, transaction: full.output };
   const rest = v.safeParse(unshowableSchema, data);
-  return { path, id, date: rest.success ? rest.output.date : null, version: rest.success ? rest.output.version : null, transaction: null };
+  return {
+    path,
+    id,
+    date: rest.success ? rest.output.date : null,
+    version: rest.success ? rest.output.version : null,
+    transaction: null,
+  };
 }

@@ -8,7 +8,7 @@ import { versionText } from "@/lib/live/versions";
 import type { Month } from "@/lib/months";
 import { useServices } from "@/lib/services";
 
-const PAGE = 50;
+const PAGE = 100;
 /** The rules allow no longer list; what a month has beyond it comes from the API. */
 const MOST_LIVE = 500;
 
@@ -43,7 +43,7 @@ export function useMonthRows(month: Month, totals: Read<MonthTotals> | undefined
     loadingMore: listing.isFetchingNextPage || (!archived && liveRows.length < Math.min(size - PAGE, count)),
     showMore: () => {
       if (viaApi) void listing.fetchNextPage();
-      else setSize(Math.min(size + PAGE * 2, MOST_LIVE));
+      else setSize(Math.min(size + PAGE, MOST_LIVE));
     },
   };
 }

@@ -39,7 +39,9 @@ test("a refused token is fetched anew, once", async () => {
 });
 
 test("a problem keeps its code and its words", async () => {
-  network.mockResolvedValueOnce(answer(422, { code: "invalid-fields", title: "Invalid", detail: "amount: must be a decimal" }));
+  network.mockResolvedValueOnce(
+    answer(422, { code: "invalid-fields", title: "Invalid", detail: "amount: must be a decimal" }),
+  );
   const error: unknown = await api.send(call).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ status: 422, code: "invalid-fields", passing: false });
   expect(inWords(error)).toBe("amount: must be a decimal");
@@ -58,7 +60,10 @@ test("a body goes as JSON, with the key that makes repeating it safe", async () 
   network.mockResolvedValueOnce(answer(201, { months: [] }));
   await api.send({ ...call, method: "POST", body: { name: "Café" }, idempotencyKey: "k1" });
   expect(network.mock.calls[0]?.[1]?.body).toBe('{"name":"Café"}');
-  expect([sentHeaders(0).get("Idempotency-Key"), sentHeaders(0).get("Content-Type")]).toEqual(["k1", "application/json"]);
+  expect([sentHeaders(0).get("Idempotency-Key"), sentHeaders(0).get("Content-Type")]).toEqual([
+    "k1",
+    "application/json",
+  ]);
 });
 
 test("trouble that has no words of its own says what to do", () => {

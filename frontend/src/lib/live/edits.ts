@@ -18,7 +18,9 @@ export interface Edit<V, A> {
   readonly trouble: string;
 }
 
-export function useEdit<V, A extends { marked: readonly Mark[] }>(edit: Edit<V, A>): UseMutationResult<A, Error, V, string> {
+export function useEdit<V, A extends { marked: readonly Mark[] }>(
+  edit: Edit<V, A>,
+): UseMutationResult<A, Error, V, string> {
   const { live } = useServices();
   return useMutation({
     mutationFn: edit.send,

@@ -9,7 +9,10 @@ const at = (number: number, epoch = 1): Version => ({ epoch, number });
 const mark = (path: string, number: number) => ({ path, version: at(number) });
 
 /** Plays events against a screen that shows the given versions. */
-function play(events: readonly GuessEvent[], screen: Record<string, Version | null> = { [ROW]: at(1), [MONTH]: at(1) }) {
+function play(
+  events: readonly GuessEvent[],
+  screen: Record<string, Version | null> = { [ROW]: at(1), [MONTH]: at(1) },
+) {
   const shown = new Map(Object.entries(screen));
   return events.reduce<readonly Guess[]>((guesses, event) => {
     if (event.type === "arrived") shown.set(event.path, event.version);
@@ -18,7 +21,12 @@ function play(events: readonly GuessEvent[], screen: Record<string, Version | nu
   }, []);
 }
 
-const guessed = (id: string, categoryId: string): GuessEvent => ({ type: "guessed", id, path: ROW, change: { categoryId } });
+const guessed = (id: string, categoryId: string): GuessEvent => ({
+  type: "guessed",
+  id,
+  path: ROW,
+  change: { categoryId },
+});
 const answered = (id: string, ...marked: ReturnType<typeof mark>[]): GuessEvent => ({ type: "answered", id, marked });
 const arrived = (number: number, path = ROW): GuessEvent => ({ type: "arrived", path, version: at(number) });
 
@@ -110,7 +118,10 @@ function possible(order: readonly GuessEvent[]): boolean {
 
 test("in every order of answers and arrivals the row shows the last edit throughout, and no guess is left over", () => {
   // The mirror may pass over the first edit: then only the second arrives.
-  const all = [...permutations([ANSWER_1, ANSWER_2, A_ARRIVES, B_ARRIVES]), ...permutations([ANSWER_1, ANSWER_2, B_ARRIVES])];
+  const all = [
+    ...permutations([ANSWER_1, ANSWER_2, A_ARRIVES, B_ARRIVES]),
+    ...permutations([ANSWER_1, ANSWER_2, B_ARRIVES]),
+  ];
   const orders = all.filter(possible);
   for (const order of orders) {
     const events = [guessed("1", "A"), guessed("2", "B"), ...order];

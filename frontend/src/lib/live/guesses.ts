@@ -57,14 +57,23 @@ export function afterEvent(guesses: readonly Guess[], event: GuessEvent, onScree
 
 /** The changes that lie over a document, newest edit last and winning. */
 export function changeAt(guesses: readonly Guess[], path: string): Change {
-  return guesses.reduce<Change>((change, guess) => (guess.path === path ? { ...change, ...guess.change } : change), EMPTY);
+  return guesses.reduce<Change>(
+    (change, guess) => (guess.path === path ? { ...change, ...guess.change } : change),
+    EMPTY,
+  );
 }
 
-function afterAnswer(guesses: readonly Guess[], id: string, marked: readonly Mark[], onScreen: OnScreen): readonly Guess[] {
+function afterAnswer(
+  guesses: readonly Guess[],
+  id: string,
+  marked: readonly Mark[],
+  onScreen: OnScreen,
+): readonly Guess[] {
   const guess = guesses.find((one) => one.id === id);
   if (guess === undefined) return guesses;
   const mark = awaitedMark(guess, marked, onScreen);
-  if (mark === undefined || reached(onScreen(mark.path) ?? null, mark.version)) return without(guesses, (one) => one === guess);
+  if (mark === undefined || reached(onScreen(mark.path) ?? null, mark.version))
+    return without(guesses, (one) => one === guess);
   return guesses.map((one) => (one === guess ? { ...one, path: mark.path, awaits: mark.version } : one));
 }
 

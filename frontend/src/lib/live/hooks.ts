@@ -5,7 +5,14 @@ import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
 
 import { type Change, changeAt } from "@/lib/live/guesses";
-import { type LiveDocument, NOTHING_YET, type Topic, type TopicKey, transactionsOf, type WholeCollection } from "@/lib/live/topics";
+import {
+  type LiveDocument,
+  NOTHING_YET,
+  type Topic,
+  type TopicKey,
+  transactionsOf,
+  type WholeCollection,
+} from "@/lib/live/topics";
 import type { Month } from "@/lib/months";
 import { useServices } from "@/lib/services";
 
@@ -41,7 +48,9 @@ export function useDocuments<T>(key: WholeCollection | "head", schema: v.Generic
 export function useMonthPage(month: Month | null, size: number): Topic {
   const { live } = useServices();
   useEffect(() => (month === null ? undefined : live.watchMonth(month, size)), [live, month, size]);
-  return useStore(live.store, (state) => (month === null ? NOTHING_YET : (state.topics[transactionsOf(month)] ?? NOTHING_YET)));
+  return useStore(live.store, (state) =>
+    month === null ? NOTHING_YET : (state.topics[transactionsOf(month)] ?? NOTHING_YET),
+  );
 }
 
 /** What the person's own edits, still on their way, lay over a document. */
@@ -60,7 +69,9 @@ export function useIsOnItsWay(path: string): boolean {
 export function useHiddenPaths(): readonly string[] {
   return useStore(
     useServices().live.store,
-    useShallow((state) => state.guesses.flatMap(({ path, change }) => (path !== null && change.removed === true ? [path] : []))),
+    useShallow((state) =>
+      state.guesses.flatMap(({ path, change }) => (path !== null && change.removed === true ? [path] : [])),
+    ),
   );
 }
 

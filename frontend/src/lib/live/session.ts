@@ -26,7 +26,8 @@ import {
   where,
 } from "firebase/firestore";
 
-import { batcher, createLiveStore, type LiveEvent, type LiveStore, type Snapshot } from "@/lib/live/store";
+import type { GuessEvent } from "@/lib/live/guesses";
+import { applyEvent, batcher, createLiveStore, type LiveEvent, type LiveStore, type Snapshot } from "@/lib/live/store";
 import { type TopicKey, transactionsOf, WHOLE_COLLECTIONS } from "@/lib/live/topics";
 import type { Month } from "@/lib/months";
 
@@ -61,8 +62,10 @@ export class LiveSession {
     }
   }
 
-  /** Reports an edit's guess, answer or refusal; it joins whatever the listeners bring in the same moment. */
-  readonly report = (event: LiveEvent): void => this.#emit(event);
+  /** Reports an edit's guess, answer or refusal: shown at once, not gathered with what the listeners bring. */
+  readonly report = (event: GuessEvent): void => {
+    this.store.setState((state) => applyEvent(state, event, this.uid));
+  };
 
   documentPath(name: string, id: string): string {
     return `users/${this.uid}/${name}/${id}`;
@@ -119,27 +122,35 @@ export class LiveSession {
 
   #listen(topic: TopicKey, source: Query, onSettled?: () => void): () => void {
     return this.#keepOpen(topic, (listener) =>
-      onSnapshot(source, { includeMetadataChanges: true }, {
-        next: (snapshot) => {
-          const first = !listener.settled;
-          if (!this.#vouchedFor(topic, listener, snapshot)) return;
-          if (first) onSettled?.();
-          this.#emit({ type: "snapshot", topic, snapshot: fromQuery(snapshot) });
+      onSnapshot(
+        source,
+        { includeMetadataChanges: true },
+        {
+          next: (snapshot) => {
+            const first = !listener.settled;
+            if (!this.#vouchedFor(topic, listener, snapshot)) return;
+            if (first) onSettled?.();
+            this.#emit({ type: "snapshot", topic, snapshot: fromQuery(snapshot) });
+          },
+          error: (error) => listener.denied(error.code),
         },
-        error: (error) => listener.denied(error.code),
-      }),
+      ),
     );
   }
 
   #listenToHead(): () => void {
     return this.#keepOpen("head", (listener) =>
-      onSnapshot(doc(this.#db, "users", this.uid), { includeMetadataChanges: true }, {
-        next: (snapshot) => {
-          if (!this.#vouchedFor("head", listener, snapshot)) return;
-          this.#emit({ type: "snapshot", topic: "head", snapshot: fromDocument(snapshot) });
+      onSnapshot(
+        doc(this.#db, "users", this.uid),
+        { includeMetadataChanges: true },
+        {
+          next: (snapshot) => {
+            if (!this.#vouchedFor("head", listener, snapshot)) return;
+            this.#emit({ type: "snapshot", topic: "head", snapshot: fromDocument(snapshot) });
+          },
+          error: (error) => listener.denied(error.code),
         },
-        error: (error) => listener.denied(error.code),
-      }),
+      ),
     );
   }
 

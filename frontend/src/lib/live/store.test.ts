@@ -10,7 +10,12 @@ function document(path: string, number: number): LiveDocument {
   return { path, id: path.split("/").at(-1) ?? "", data: { version: { epoch: 1, number } } };
 }
 
-function snapshot(topic: TopicKey, documents: LiveDocument[], changed = documents.map((one) => one.path), stale = false): LiveEvent {
+function snapshot(
+  topic: TopicKey,
+  documents: LiveDocument[],
+  changed = documents.map((one) => one.path),
+  stale = false,
+): LiveEvent {
   return { type: "snapshot", topic, snapshot: { documents, changed: new Set(changed), stale } };
 }
 

@@ -13,7 +13,9 @@ export function AccountLine({ account, path }: { account: Account; path: string 
           {account.name}
         </Text>
         <Text size="xs" c="dimmed">
-          {[account.subtype ?? account.type, account.mask === null ? null : `··${account.mask}`].filter(Boolean).join(" ")}
+          {[account.subtype ?? account.type, account.mask === null ? null : `··${account.mask}`]
+            .filter(Boolean)
+            .join(" ")}
         </Text>
       </div>
       {account.closed ? (

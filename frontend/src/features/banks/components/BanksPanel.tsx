@@ -17,7 +17,13 @@ export function BanksPanel() {
   const accounts = useDocuments("accounts", accountSchema);
   const link = useLink();
   const linkButton = (
-    <Button size="xs" variant="default" leftSection={<Plus size={14} aria-hidden />} loading={link.busy} onClick={() => link.start(null)}>
+    <Button
+      size="xs"
+      variant="default"
+      leftSection={<Plus size={14} aria-hidden />}
+      loading={link.busy}
+      onClick={() => link.start(null)}
+    >
       Link a bank
     </Button>
   );

@@ -31,7 +31,12 @@ export function BudgetsPanel({ month, totals, currencies }: BudgetsPanelProps) {
     <Panel
       title="Budgets"
       actions={
-        <Button variant="default" size="xs" leftSection={<Target size={14} aria-hidden />} onClick={() => setDialog({ budget: null })}>
+        <Button
+          variant="default"
+          size="xs"
+          leftSection={<Target size={14} aria-hidden />}
+          onClick={() => setDialog({ budget: null })}
+        >
           Set a budget
         </Button>
       }
@@ -69,7 +74,7 @@ function BudgetLine({ budget, onChange }: { budget: BudgetProgress; onChange: ()
         <CategoryIcon categoryId={budget.categoryId} />
         <div className="grow">
           <Group justify="space-between" gap="xs" align="baseline">
-            <Text fw={500} dir="auto" truncate>
+            <Text fw={500} dir="auto" className="truncate">
               {name}
             </Text>
             <Text size="sm" {...(over ? { c: "var(--money-over)", fw: 600 } : {})}>

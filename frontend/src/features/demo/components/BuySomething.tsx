@@ -12,7 +12,8 @@ export function BuySomething({ bankUrl }: { bankUrl: string }) {
   const buy = useMutation({
     mutationFn: () => buySomething(bankUrl, user.uid),
     retry: false,
-    onSuccess: (what) => toast(what === null ? "Bought something. Watch it arrive." : `Bought: ${what}. Watch it arrive.`),
+    onSuccess: (what) =>
+      toast(what === null ? "Bought something. Watch it arrive." : `Bought: ${what}. Watch it arrive.`),
     onError: (error) => toastTrouble("Nothing was bought", error),
   });
   return (

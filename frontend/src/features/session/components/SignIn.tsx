@@ -13,12 +13,7 @@ import {
   TextInput,
   Title,
 } from "@mantine/core";
-import {
-  type Auth,
-  createUserWithEmailAndPassword,
-  signInWithEmailAndPassword,
-  updateProfile,
-} from "firebase/auth";
+import { type Auth, createUserWithEmailAndPassword, signInWithEmailAndPassword, updateProfile } from "firebase/auth";
 import { CircleAlert } from "lucide-react";
 import { type SubmitEvent, useState } from "react";
 
@@ -99,14 +94,17 @@ export function SignIn({ auth, withGoogle, onNamed }: SignInProps) {
                   {trouble}
                 </Alert>
               )}
-              {mode === "sign-up" && <TextInput name="name" label="Your name" autoComplete="name" maxLength={200} />}
-              <TextInput name="email" type="email" label="Email" autoComplete="email" required />
+              {mode === "sign-up" && (
+                <TextInput name="name" label="Your name (optional)" autoComplete="name" maxLength={200} />
+              )}
+              <TextInput name="email" type="email" label="Email" autoComplete="email" required withAsterisk={false} />
               <PasswordInput
                 name="password"
                 label="Password"
                 autoComplete={mode === "sign-in" ? "current-password" : "new-password"}
                 minLength={mode === "sign-up" ? 6 : 1}
                 required
+                withAsterisk={false}
               />
               <Button type="submit" loading={busy} fullWidth>
                 {mode === "sign-in" ? "Sign in" : "Create account"}

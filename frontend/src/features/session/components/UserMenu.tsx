@@ -13,12 +13,12 @@ export function UserMenu({ onSignOut }: { onSignOut: () => void }) {
     <Menu position="bottom-end" withArrow>
       <Menu.Target>
         <UnstyledButton aria-label={`Account of ${name}`}>
-          <Avatar name={name} color="initials" radius="xl" />
+          <Avatar name={name} color="teal" radius="xl" aria-hidden />
         </UnstyledButton>
       </Menu.Target>
       <Menu.Dropdown>
         <Menu.Label>
-          <Text size="sm" fw={600} dir="auto" truncate maw={240}>
+          <Text size="sm" fw={600} dir="auto" className="truncate" maw={240}>
             {name}
           </Text>
           <Text size="xs" truncate maw={240}>

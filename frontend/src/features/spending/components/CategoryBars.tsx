@@ -28,7 +28,7 @@ export function CategoryBars({ rows, currency, digits, categories, label, withBa
             <CategoryIcon categoryId={categoryId} />
             <Box className="grow">
               <Group justify="space-between" wrap="nowrap" gap="xs" align="baseline">
-                <Text fw={500} dir="auto" truncate title={transactionCount(total.count)}>
+                <Text fw={500} dir="auto" className="truncate" title={transactionCount(total.count)}>
                   {categories.find(categoryId).name}
                 </Text>
                 <Text fw={600} className="no-break">

@@ -51,6 +51,8 @@ test("income is shown apart from spending, and the total is the document's", () 
 
 test("a month with transfers only has no bars and still its transfers", () => {
   draw({ ...TOTALS, spend: "0", spendMinor: 0, categories: {} });
-  expect(within(screen.getByRole("list", { name: "Spending by category in USD" })).queryAllByRole("listitem")).toEqual([]);
+  expect(within(screen.getByRole("list", { name: "Spending by category in USD" })).queryAllByRole("listitem")).toEqual(
+    [],
+  );
   expect(screen.getByRole("list", { name: "Outside spending in USD" })).toBeInTheDocument();
 });

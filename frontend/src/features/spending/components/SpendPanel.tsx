@@ -11,7 +11,7 @@ import { useCategories } from "@/lib/categories/use-categories";
 import type { MonthTotals } from "@/lib/documents";
 import type { Read } from "@/lib/live/hooks";
 import { versionText } from "@/lib/live/versions";
-import { type Month, monthName } from "@/lib/months";
+import { momentName, type Month, monthName } from "@/lib/months";
 
 export interface SpendPanelProps {
   month: Month;
@@ -40,7 +40,7 @@ function NothingIn({ month, settled }: { month: Month; settled: boolean }) {
   }
   return (
     <EmptyState icon={CalendarX2} title={`Nothing in ${monthName(month)}`}>
-      No money moved this month, as far as your banks have told us.
+      No money has moved this month, as far as your banks have told us and you have noted down.
     </EmptyState>
   );
 }
@@ -64,7 +64,7 @@ function Totals({ totals: { path, data } }: { totals: Read<MonthTotals> }) {
       <Unofficial totals={data.unofficial} />
       {data.reflectsAt !== null && (
         <Text size="xs" c="dimmed">
-          Last changed {data.reflectsAt.toDate().toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" })}
+          Last changed {momentName(data.reflectsAt.toDate())}
         </Text>
       )}
     </Stack>
@@ -81,7 +81,9 @@ function Unofficial({ totals }: { totals: MonthTotals["unofficial"] }) {
       <Stack component="ul" className="plain-list" gap="xs">
         {entries.map(([currency, { spend, count }]) => (
           <Group component="li" key={currency} justify="space-between" data-currency={currency}>
-            <Text dir="auto">{currency}</Text>
+            <Text>
+              <bdi>{currency}</bdi>
+            </Text>
             <Text fw={600} title={`${count}`}>
               <Money exact={spend} currency={null} unofficialCurrency={currency} />
             </Text>

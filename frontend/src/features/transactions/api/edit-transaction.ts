@@ -17,7 +17,12 @@ export interface TransactionEdit {
 const answerSchema = v.object({ transaction: v.optional(v.nullable(listedSchema), null), marked: markedSchema });
 
 function editTransaction(api: Api, id: string, edit: TransactionEdit) {
-  return api.send({ method: "PATCH", path: `/api/transactions/${encodeURIComponent(id)}`, body: edit, answer: answerSchema });
+  return api.send({
+    method: "PATCH",
+    path: `/api/transactions/${encodeURIComponent(id)}`,
+    body: edit,
+    answer: answerSchema,
+  });
 }
 
 /** Changes a row's category or note. What the bank's own category is, only the answer can say: no guess for that. */
@@ -32,8 +37,9 @@ export function useEditTransaction(row: Row) {
     }),
     onAnswer: ({ transaction }) => {
       if (transaction === null) return;
-      queries.setQueriesData<InfiniteData<ListAnswer>>({ queryKey: ["transactions", transaction.month] }, (data) =>
-        data && { ...data, pages: data.pages.map((page) => withRow(page, transaction)) },
+      queries.setQueriesData<InfiniteData<ListAnswer>>(
+        { queryKey: ["transactions", transaction.month] },
+        (data) => data && { ...data, pages: data.pages.map((page) => withRow(page, transaction)) },
       );
     },
     scope: row.path,

@@ -43,7 +43,6 @@ export function CategoryCell({ categoryId, chosen, transactionName, onChange }: 
         defaultValue={categoryId}
         allowDeselect={false}
         defaultDropdownOpened
-        selectFirstOptionOnChange
         autoFocus
         onFocus={(event) => event.currentTarget.select()}
         onOptionSubmit={choose}

@@ -1,5 +1,6 @@
 import { Alert, Button, Center, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { CircleAlert, Receipt } from "lucide-react";
+import { useCallback, useRef } from "react";
 
 import { EmptyState } from "@/components/EmptyState";
 import { Panel } from "@/components/Panel";
@@ -69,8 +70,17 @@ function Days({ days }: { days: readonly Day[] }) {
   const accounts = useDocuments("accounts", accountSchema).documents;
   const names = new Map(accounts.map(({ id, data }) => [id, accountName(data)]));
   const { mutate } = useDeleteExpense();
+  const list = useRef<HTMLDivElement>(null);
+  const remove = useCallback(
+    (row: Row) => {
+      mutate(row);
+      // The button that had the focus goes with its row.
+      requestAnimationFrame(() => list.current?.focus());
+    },
+    [mutate],
+  );
   return (
-    <Stack gap="md">
+    <Stack gap="md" ref={list} tabIndex={-1} className="quiet-focus">
       {days.map(({ date, rows }) => (
         <section key={date} aria-label={date === null ? "Without a day" : dayName(date)}>
           <Text component="h3" size="sm" fw={600} c="dimmed" mb={4}>
@@ -78,7 +88,7 @@ function Days({ days }: { days: readonly Day[] }) {
           </Text>
           <ul className="plain-list">
             {rows.map((row) => (
-              <TransactionRow key={row.path} row={row} accountName={nameFor(row, names)} onDelete={mutate} />
+              <TransactionRow key={row.path} row={row} accountName={nameFor(row, names)} onDelete={remove} />
             ))}
           </ul>
         </section>
