@@ -68,7 +68,8 @@ def test_documents_and_their_times_survive_a_graceful_stop(process: Process) -> 
     written = client.document("c/a").set({"n": 1, "text": "é"})
     client.document("c/gone").set({"n": 1})
     client.document("c/gone").delete()
-    assert process.end(signal.SIGTERM) < 1
+    # Within a second on a quiet machine; most of it is the interpreter going down.
+    assert process.end(signal.SIGTERM) < 3
     process.start()
     found = owner_client(process.address, PROJECT).document("c/a").get()
     assert (found.to_dict(), found.update_time) == ({"n": 1, "text": "é"}, written.update_time)
