@@ -65,6 +65,7 @@ def make_engine(url: str, *, role_hint: str, pool_size: int = 5, max_overflow: i
         max_overflow=max_overflow,
         pool_pre_ping=True,
         pool_recycle=1800,
+        hide_parameters=True,  # or a statement that fails would log what the user wrote
         connect_args={
             "application_name": f"livespend {role_hint}",
             "connect_timeout": 5,

@@ -17,6 +17,7 @@ import requests
 
 from sync.settings import Settings
 from tests.fixtures.auth import AuthServer
+from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 
 ROOT = Path(__file__).parents[3]
@@ -125,6 +126,25 @@ def test_no_token_and_no_body_reaches_the_log(serve: Callable[..., Served], auth
     assert "route=/api/items" in log
     for secret in (token, token.split(".")[1], public_token, "secret-month", "alice@example.com"):
         assert secret not in log
+
+
+def test_a_statement_that_fails_logs_its_traceback_without_what_the_user_wrote(
+    serve: Callable[..., Served], auth_server: AuthServer, database: Database, tmp_path: Path
+):
+    served = serve()
+    _, token = auth_server.sign_up("alice@example.com")
+    headers = {"Authorization": f"Bearer {token}"}
+    requests.put(f"{served.url}/api/me", json={}, headers=headers, timeout=10)
+    database.sql("create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$")
+    database.sql("create trigger refuse before insert on transactions for each row execute function refuse()")
+    body = {"amount": "1", "currency": "USD", "date": "2026-11-03", "name": "For my eyes only", "categoryId": "TRAVEL"}
+    answer = requests.post(f"{served.url}/api/transactions", json=body, headers=headers, timeout=10)
+    log = (tmp_path / "api.log").read_text()
+
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal")
+    assert answer.json()["requestId"] in log
+    assert "Traceback" in log
+    assert "For my eyes only" not in log + answer.text
 
 
 def test_every_missing_setting_is_named_at_once(serve: Callable[..., Served], tmp_path: Path):
