@@ -34,6 +34,13 @@ left join (transactions t join entries e on e.id = t.entry_id and e.removed_at i
     on t.user_id = %(uid)s and t.removed_at is null
 group by w.first_month
 """
+_SUMS = """
+select to_char(date_trunc('month', coalesce(t.authorized_date, t.date)), 'YYYY-MM'),
+       coalesce(t.iso_currency, t.unofficial_currency), sum(t.amount)
+from transactions t join entries e on e.id = t.entry_id
+where t.user_id = %(uid)s and t.removed_at is null and e.removed_at is null
+group by 1, 2
+"""
 _OTHERS = """
 select (select count(*) from accounts where user_id = %(uid)s and removed_at is null),
        (select count(*) from items where user_id = %(uid)s and removed_at is null),
@@ -95,12 +102,14 @@ def _ledger(stack: Stack, uid: str) -> dict[str, Any]:
         transactions, outside, months = cursor.fetchone() or (0, 0, 0)
         cursor.execute(_OTHERS, {"uid": uid})
         accounts, items, first_month = cursor.fetchone() or (0, 0, None)
+        cursor.execute(_SUMS, {"uid": uid})
+        sums = {(month, currency): amount for month, currency, amount in cursor.fetchall()}
         cursor.execute(_TOTALS, {"uid": uid})
         totals: Totals = defaultdict(lambda: defaultdict(dict))
         for month, currency, category, amount, count in cursor.fetchall():
             totals[month][currency][category] = {"amount": plain(amount), "count": count}
     return {"transactions": transactions, "outsideWindow": outside, "months": months, "accounts": accounts,
-            "items": items, "firstMonth": first_month, "totals": json.loads(json.dumps(totals))}  # fmt: skip
+            "items": items, "firstMonth": first_month, "sums": sums, "totals": json.loads(json.dumps(totals))}  # fmt: skip
 
 
 def _mirror(stack: Stack, uid: str) -> dict[str, Any]:

@@ -39,16 +39,16 @@ class Received:
 class Listener:
     """Listens to one user's collections; use it as a context manager."""
 
-    def __init__(self, address: str, project: str, uid: str) -> None:
+    def __init__(self, address: str, project: str, uid: str, collections: tuple[str, ...] = _COLLECTIONS) -> None:
         self._client = owner_client(address, project)
         self._uid = uid
         self._changed = threading.Condition()
         self._documents: dict[str, Received] = {}
-        self._started = {name: threading.Event() for name in _COLLECTIONS}
+        self._started = {name: threading.Event() for name in collections}
 
     def __enter__(self) -> Listener:
         user = self._client.collection("users").document(self._uid)
-        self._watches = [user.collection(name).on_snapshot(self._receiver(name)) for name in _COLLECTIONS]
+        self._watches = [user.collection(name).on_snapshot(self._receiver(name)) for name in self._started]
         for name, started in self._started.items():
             if not started.wait(30):
                 raise NotSeen(f"the listener on {name} got no first snapshot within 30 s")

@@ -12,6 +12,7 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -177,7 +178,7 @@ def _file_rows(configuration: dict[str, Any]) -> list[tuple[str, str, Decimal]]:
     rows = []
     for account in configuration.get("override_accounts") or []:
         for row in account.get("transactions") or []:
-            currency = row.get("currency") or account.get("currency") or "USD"
+            currency = str(row.get("currency") or account.get("currency") or "USD").upper()
             spent_on = str(row.get("date_transacted") or row.get("date_posted"))[:7]
             rows.append((spent_on, currency, Decimal(str(row["amount"]))))
     return rows
@@ -191,21 +192,27 @@ def _differences_from_file(configuration: dict[str, Any] | None, ledger: dict[st
         rows = _file_rows(configuration)
     except (KeyError, InvalidOperation) as error:
         return [f"a row of the file has no usable amount: {error}"]
-    expected: dict[tuple[str, str], Decimal] = {}
-    for month, currency, amount in rows:
-        expected[month, currency] = expected.get((month, currency), Decimal(0)) + amount
-    found = {
-        (month, currency): sum((Decimal(total["amount"]) for total in categories.values()), Decimal(0))
-        for month, currencies in ledger["totals"].items()
-        for currency, categories in currencies.items()
-    }
-    problems = [] if ledger["transactions"] == len(rows) else [
-        f"the file has {len(rows)} transactions, the ledger {ledger['transactions']}"
-    ]  # fmt: skip
+    # Rolled dates move every row by the same days: only the currencies can be held to the file then.
+    rolled = bool(configuration.get("roll_dates_forward"))
+    expected = _summed((("" if rolled else month, currency), amount) for month, currency, amount in rows)
+    found = _summed(
+        (("" if rolled else month, currency), amount) for (month, currency), amount in ledger["sums"].items()
+    )
+    problems = []
+    if ledger["transactions"] != len(rows):
+        problems.append(f"the file has {len(rows)} transactions, the ledger {ledger['transactions']}")
     for key in sorted(expected.keys() | found.keys()):
         if expected.get(key) != found.get(key):
-            problems.append(f"{key[0]} {key[1]}: the file sums to {expected.get(key)}, the ledger to {found.get(key)}")
+            name = " ".join(filter(None, key))
+            problems.append(f"{name}: the file sums to {expected.get(key)}, the ledger to {found.get(key)}")
     return problems
+
+
+def _summed(parts: Iterable[tuple[tuple[str, str], Decimal]]) -> dict[tuple[str, str], Decimal]:
+    sums: dict[tuple[str, str], Decimal] = {}
+    for key, amount in parts:
+        sums[key] = sums.get(key, Decimal(0)) + amount
+    return sums
 
 
 def _file_report(configuration: dict[str, Any] | None) -> dict[str, int] | None:
