@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg2
+import pytest
+
 from local.postgres import Postgres
+from sync.errors import MigrationFailed
 from sync.migrate import create_roles, migrate
 from sync.settings import Settings
 from tests.fixtures.database import Database
@@ -23,3 +27,22 @@ def test_replicas_that_migrate_at_once_run_each_migration_once(postgres_server: 
         runs = list(replicas.map(lambda _: migrate(settings), range(3)))
 
     assert sorted(step for run in runs for step in run) == ["0001", "0002"]
+
+
+def test_a_migration_behind_a_held_table_fails_in_seconds_and_changes_nothing(database: Database) -> None:
+    database.sql("update alembic_version set version_num = '0001'")
+    holder = psycopg2.connect(database.url())
+    with holder.cursor() as cursor:
+        cursor.execute("lock table categories")
+
+    with pytest.raises(MigrationFailed, match="lock timeout"):
+        migrate(Settings(migration_database_url=database.url("owner")))
+
+    holder.close()
+    assert database.sql("select version_num from alembic_version") == [("0001",)]
+
+
+def test_making_roles_twice_is_safe(postgres_server: Postgres, database: Database) -> None:
+    create_roles(postgres_server.url("postgres"), database=database.name)
+
+    assert database.sql("select count(*) from pg_roles where rolname like 'livespend%'") == [(5,)]
