@@ -180,11 +180,10 @@ def _apply(
 ) -> tuple[Applied, datetime | None]:
     target = Target(item.id, item.user_id, run.start_cursor, heals)
     with transaction(deps.engine, statement_seconds=_APPLY_SECONDS, lock_seconds=_LOCK_SECONDS) as connection:
-        if not update.empty:
-            stage(connection, update)
+        staged = 0 if update.empty else stage(connection, update)
         lock_owners(connection, [f"users/{item.user_id}"])
         update_status = move_cursor(connection, target, update)
-        applied = NOTHING if update.empty else store(connection, target, update)
+        applied = NOTHING if update.empty else store(connection, target, update, staged)
         _record(connection, item, run, "applied" if applied.changes else "nothing", applied=applied, update=update)
         # Last, because webhooks touch this row too.
         retry_at = _next_poll(deps.now(), item.created_at, update_status)
