@@ -34,6 +34,9 @@ def main(commits: int) -> None:
             "on turning dirty, mirror running": lambda: _with_mirror(
                 bench, f"127.0.0.1:{noop}", lambda: _commits_per_second(bench, commits, notify=False)
             ),
+            "in every commit, mirror running": lambda: _with_mirror(
+                bench, f"127.0.0.1:{noop}", lambda: _commits_per_second(bench, commits, notify=True)
+            ),
         }
         figures = interleave(arms, _ROUNDS)
     publish(

@@ -1,8 +1,8 @@
 """Documents mirrored per second, one process: `python -m bench.drain [people] [rows each]`.
 
-Round by round, in shuffled order, against a no-op Firestore: the mirror (claim, build, encode, commit, acknowledge), the
-bare ceiling (encode + commit of as many ready documents), and the same documents through google-cloud-firestore's batch.
-The mirror is also run once against the local Firestore.
+Round by round, in shuffled order, against a no-op Firestore: the mirror (claim, build, encode, commit, acknowledge),
+the bare ceiling (encode + commit of as many ready documents), and as many documents through google-cloud-firestore's
+batch. The mirror is also run once against the local Firestore.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ select mark_documents(array_agg(owner), array_agg(path)) from mirror_state where
 _DOCUMENT = {
     "version": {"epoch": 1, "number": 7}, "month": "2026-11", "date": "2026-11-21", "bankDate": "2026-11-21",
     "authorizedDate": None, "name": "Corner Espresso", "merchantName": "Corner Espresso", "amountMinor": 475,
-    "amount": "4.75", "currency": "USD", "unofficialCurrency": None, "currencyDigits": 2, "categoryId": "FOOD_AND_DRINK",
+    "amount": "4.75", "currency": "USD", "unofficialCurrency": None, "currencyDigits": 2,
+    "categoryId": "FOOD_AND_DRINK",
     "categoryOwner": "bank", "bankCategory": "FOOD_AND_DRINK_COFFEE", "note": None, "pending": False, "source": "bank",
     "accountId": "6c1f2f0e-7a51-4f0e-9d55-0d6f2f9b1a11", "paymentChannel": "in store",
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""What benchmarks stand on: a migrated ledger on an embedded Postgres with fsync on, people in it, and honest figures."""
+"""What benchmarks stand on: a migrated ledger on an embedded Postgres with fsync on, people in it, honest figures."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from typing import Any
 import psycopg2
 
 from local import postgres
+from sync import log
 from sync.deps import Deps, build_deps
 from sync.settings import read_settings
 from sync.vault import create_key_file
@@ -34,8 +35,10 @@ with made as (
     insert into entries (user_id)
     select 'bench' || (1 + n %% %(people)s) from generate_series(0, %(rows)s * %(people)s - 1) n returning id, user_id)
 insert into transactions (entry_id, user_id, source, amount, iso_currency, date, pending, name, bank_category_id)
-select id, user_id, 'manual', round((random() * 90 + 1)::numeric, 2), 'USD', current_date - (random() * 300)::int, false,
-       'Row ' || left(id::text, 8), (array['FOOD_AND_DRINK', 'TRAVEL', 'INCOME', 'MEDICAL'])[1 + (random() * 3)::int]
+select id, user_id, 'manual', round((random() * 90 + 1)::numeric, 2), 'USD',
+       current_date - (random() * 300)::int, false,
+       'Row ' || left(id::text, 8),
+       (array['FOOD_AND_DRINK', 'TRAVEL', 'INCOME', 'MEDICAL'])[1 + (random() * 3)::int]
 from made;
 """
 
@@ -78,10 +81,11 @@ def ground() -> Iterator[Ground]:
     doors = {"API": "api", "WORKER": "worker", "MIRROR": "mirror", "MIGRATION": "owner"}
     variables = {f"{door}_DATABASE_URL": server.url(role=f"livespend_{role}") for door, role in doors.items()}
     variables |= {"ADMIN_DATABASE_URL": server.url("postgres"), "APP_ENV": "local", "FIREBASE_PROJECT_ID": PROJECT,
-                  "TOKEN_KEY_FILE": str(state / "keys.json"), "LOG_LEVEL": "WARNING"}  # fmt: skip
+                  "TOKEN_KEY_FILE": str(state / "keys.json")}  # fmt: skip
     try:
         subprocess.run([sys.executable, "-m", "workers.cli", "migrate", "--create-roles"], cwd=ROOT, check=True,
                        env=os.environ | variables, stdout=subprocess.DEVNULL)  # fmt: skip
+        log.configure("ERROR")
         yield Ground(server, state, variables)
     finally:
         server.stop()

@@ -84,7 +84,7 @@ def _linked(bench: Ground, plaid: Any, api: Any, rows: int) -> Any:
         "link_token": token, "institution_id": "ins_109508", "username": "user_custom", "password": _BANK})  # fmt: skip
     item, _ = exchange(api, user, done["public_token"])
     _post(plaid, "/_local/transactions", {"user": user, "count": rows, "notify": False})
-    return item.id
+    return item["id"]
 
 
 def _post(plaid: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -95,7 +95,9 @@ def _post(plaid: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _raw_copy(bench: Ground, rows: int) -> float:
-    bench.sql("drop table if exists bench_copy; create table bench_copy (like transactions including indexes)")
+    bench.sql(
+        "drop table if exists bench_copy; create table bench_copy (like transactions including defaults including indexes)"
+    )
     connection = bench.connect()
     columns = "id, entry_id, user_id, source, amount, iso_currency, date, pending, name, bank_category_id"
     pages = [_page() for _ in range(0, rows, _PAGE)]

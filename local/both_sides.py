@@ -109,7 +109,11 @@ def _ledger(stack: Stack, uid: str) -> dict[str, Any]:
         for month, currency, category, amount, count in cursor.fetchall():
             totals[month][currency][category] = {"amount": plain(amount), "count": count}
     return {"transactions": transactions, "outsideWindow": outside, "months": months, "accounts": accounts,
-            "items": items, "firstMonth": first_month, "sums": sums, "totals": json.loads(json.dumps(totals))}  # fmt: skip
+            "items": items, "firstMonth": first_month, "sums": sums, "totals": _undefaulted(totals)}  # fmt: skip
+
+
+def _undefaulted(totals: Totals) -> Totals:
+    return {month: {currency: dict(held) for currency, held in there.items()} for month, there in totals.items()}
 
 
 def _mirror(stack: Stack, uid: str) -> dict[str, Any]:

@@ -76,7 +76,13 @@ def start(data: Path, *, port: int | None = None, durable: bool = True, settings
     ]  # fmt: skip
     with (data.parent / f"{data.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **runner.popen
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+            **runner.popen,
         )
     server = Postgres(process, chosen, data)
     _wait_until_ready(server)

@@ -24,7 +24,8 @@ class Engine:
 
     def __init__(self, data: Path | None = None, rules_text: str | None = None) -> None:
         self._rules: dict[str, Rules] = {}
-        self._default_rules = None if rules_text is None else Rules.load(rules_text)
+        # Strict: what the evaluator cannot decide is refused at start, never ignored.
+        self._default_rules = None if rules_text is None else Rules.load(rules_text, strict=True)
         self._disk = Memory() if data is None else SqliteDisk(data)
         self.clock = Clock(self._disk.newest)
         self.faults = Faults()
