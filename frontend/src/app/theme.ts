@@ -1,13 +1,18 @@
-import { createTheme, Modal } from "@mantine/core";
+import { createTheme, Modal, Notification } from "@mantine/core";
+
+const NAMED = { "aria-label": "Close" };
 
 /** System fonts only: nothing is loaded from elsewhere. */
 export const theme = createTheme({
   primaryColor: "teal",
-  primaryShade: { light: 9, dark: 8 },
+  primaryShade: 9,
   autoContrast: true,
   defaultRadius: "md",
   respectReducedMotion: true,
   cursorType: "pointer",
-  components: { Modal: Modal.extend({ defaultProps: { closeButtonProps: { "aria-label": "Close" } } }) },
+  components: {
+    Modal: Modal.extend({ defaultProps: { closeButtonProps: NAMED } }),
+    Notification: Notification.extend({ defaultProps: { closeButtonProps: NAMED } }),
+  },
   fontFamily: 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", sans-serif',
 });

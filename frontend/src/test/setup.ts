@@ -5,7 +5,7 @@ import { afterEach } from "vitest";
 
 afterEach(cleanup);
 
-// jsdom has neither; Mantine asks for both.
+// What Mantine asks for and jsdom does not have.
 window.matchMedia = (media) =>
   Object.assign(new EventTarget(), { matches: false, media, onchange: null }) as unknown as MediaQueryList;
 window.ResizeObserver = class {
@@ -19,3 +19,4 @@ window.ResizeObserver = class {
     return undefined;
   }
 };
+Element.prototype.scrollIntoView = () => undefined;

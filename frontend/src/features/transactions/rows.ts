@@ -30,6 +30,7 @@ export const listedSchema = v.object({
 export type Listed = v.InferOutput<typeof listedSchema>;
 
 const cache = new WeakMap<LiveDocument, Row>();
+const listedCache = new WeakMap<Listed, Row>();
 
 /** Keeps the identity of the row of an unchanged document, so that only changed rows are drawn again. */
 export function rowOf(document: LiveDocument): Row {
@@ -41,8 +42,12 @@ export function rowOf(document: LiveDocument): Row {
 }
 
 export function rowOfListed(listed: Listed, path: string): Row {
+  const known = listedCache.get(listed);
+  if (known !== undefined) return known;
   const transaction = { ...listed, version: listed.version ?? { epoch: 0, number: 0 } };
-  return { path, id: listed.id, date: listed.date, version: listed.version, transaction };
+  const row = { path, id: listed.id, date: listed.date, version: listed.version, transaction };
+  listedCache.set(listed, row);
+  return row;
 }
 
 /** Live rows first, then those listed by the API that are not among them. */

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { useEffect, useState } from "react";
 
 import { useListedTransactions } from "@/features/transactions/api/list-transactions";
 import { merged, type Row, rowOf, rowOfListed } from "@/features/transactions/rows";
@@ -23,27 +23,53 @@ export interface MonthRows {
 
 /** A month's rows, newest first. `archived`: the month is older than what is mirrored as documents. */
 export function useMonthRows(month: Month, totals: Read<MonthTotals> | undefined, archived: boolean): MonthRows {
-  const { live } = useServices();
-  const [size, setSize] = useState(PAGE);
+  const [beyond, setBeyond] = useState(false);
   const count = totals?.data.count ?? 0;
-  const page = useMonthPage(archived ? null : month, size);
-  const overflows = !archived && size >= MOST_LIVE && count > MOST_LIVE;
-  const version = totals === undefined ? "" : versionText(totals.data.version);
-  const listing = useListedTransactions(month, version, archived || overflows);
+  const live = useLiveRows(archived ? null : month, count, () => setBeyond(true));
+  const listed = useListedRows(month, totals, live.rows, archived || beyond);
+  return archived || beyond ? { ...listed, settled: archived ? listed.settled : live.settled } : live;
+}
 
-  const liveRows = page.documents.map(rowOf);
-  const listed = (listing.data?.pages ?? []).flatMap((one) => one.transactions);
-  const listedRows = listed.map((one) => rowOfListed(one, live.documentPath("transactions", one.id)));
-  const viaApi = archived || overflows;
+function useLiveRows(month: Month | null, count: number, goBeyond: () => void): MonthRows {
+  const [size, setSize] = useState(PAGE);
+  const page = useMonthPage(month, size);
+  const rows = page.documents.map(rowOf);
   return {
-    rows: viaApi ? merged(liveRows, listedRows) : liveRows,
-    settled: archived ? !listing.isPending : page.settled,
-    failed: archived ? listing.isError : page.refused !== null,
-    hasMore: viaApi ? listing.hasNextPage : liveRows.length < count && liveRows.length >= size,
-    loadingMore: listing.isFetchingNextPage || (!archived && liveRows.length < Math.min(size - PAGE, count)),
-    showMore: () => {
-      if (viaApi) void listing.fetchNextPage();
-      else setSize(Math.min(size + PAGE, MOST_LIVE));
-    },
+    rows,
+    settled: page.settled,
+    failed: page.refused !== null,
+    hasMore: rows.length < count,
+    loadingMore: rows.length < Math.min(size - PAGE, count),
+    showMore: () => (size < MOST_LIVE ? setSize(size + PAGE) : goBeyond()),
+  };
+}
+
+/** Live rows and then what the API lists; pages that only repeat live rows are passed over. */
+function useListedRows(
+  month: Month,
+  totals: Read<MonthTotals> | undefined,
+  liveRows: readonly Row[],
+  enabled: boolean,
+): MonthRows {
+  const { live } = useServices();
+  const version = totals === undefined ? "" : versionText(totals.data.version);
+  const listing = useListedTransactions(month, version, enabled);
+  const { hasNextPage, isFetching, fetchNextPage } = listing;
+  const listed = (listing.data?.pages ?? []).flatMap((one) => one.transactions);
+  const rows = merged(
+    liveRows,
+    listed.map((one) => rowOfListed(one, live.documentPath("transactions", one.id))),
+  );
+  const onlyRepeats = enabled && listed.length > 0 && rows.length === liveRows.length;
+  useEffect(() => {
+    if (onlyRepeats && hasNextPage && !isFetching) void fetchNextPage();
+  }, [onlyRepeats, hasNextPage, isFetching, fetchNextPage]);
+  return {
+    rows,
+    settled: !listing.isPending,
+    failed: listing.isError,
+    hasMore: hasNextPage || listing.isPending,
+    loadingMore: isFetching,
+    showMore: () => void fetchNextPage(),
   };
 }

@@ -1,4 +1,4 @@
-import { Avatar, Menu, Text, UnstyledButton } from "@mantine/core";
+import { Avatar, Menu, Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { LogOut } from "lucide-react";
 
 import { headSchema } from "@/lib/documents";
@@ -12,7 +12,8 @@ export function UserMenu({ onSignOut }: { onSignOut: () => void }) {
   return (
     <Menu position="bottom-end" withArrow>
       <Menu.Target>
-        <UnstyledButton aria-label={`Account of ${name}`}>
+        <UnstyledButton>
+          <VisuallyHidden>Account of {name}</VisuallyHidden>
           <Avatar name={name} color="teal" radius="xl" aria-hidden />
         </UnstyledButton>
       </Menu.Target>

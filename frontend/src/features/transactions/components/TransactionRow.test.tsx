@@ -1,0 +1,105 @@
+import { act, render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { beforeEach, expect, test, vi } from "vitest";
+
+import { TransactionRow } from "@/features/transactions/components/TransactionRow";
+import { rowOf } from "@/features/transactions/rows";
+import { applyEvent, type LiveEvent, type LiveStore } from "@/lib/live/store";
+import { transactionsOf } from "@/lib/live/topics";
+import { Desk, storeWith, UID } from "@/test/Desk";
+
+const PATH = `users/${UID}/transactions/a`;
+const network = vi.fn<typeof fetch>();
+
+function document(number: number, fields: object = {}) {
+  const data = {
+    version: { epoch: 1, number },
+    month: "2026-11",
+    date: "2026-11-20",
+    name: "BLUE BOTTLE 0042",
+    merchantName: "Blue Bottle",
+    amount: "4.5",
+    amountMinor: 450,
+    currency: "USD",
+    currencyDigits: 2,
+    categoryId: "FOOD_AND_DRINK",
+    categoryOwner: "bank",
+    pending: true,
+    source: "bank",
+    ...fields,
+  };
+  return { path: PATH, id: "a", data };
+}
+
+function snapshot(shown: ReturnType<typeof document>): LiveEvent {
+  const arrived = { documents: [shown], changed: new Set([PATH]), stale: false };
+  return { type: "snapshot", topic: transactionsOf("2026-11"), snapshot: arrived };
+}
+
+function draw(shown: ReturnType<typeof document>): LiveStore {
+  const store = storeWith(snapshot(shown));
+  render(
+    <Desk store={store}>
+      <TransactionRow row={rowOf(shown)} accountName="Checking" onDelete={() => undefined} />
+    </Desk>,
+  );
+  return store;
+}
+
+async function choose(category: string) {
+  await userEvent.click(screen.getByRole("button", { name: /^Category of Blue Bottle/ }));
+  await userEvent.click(await screen.findByRole("option", { name: category }));
+}
+
+const answer = (status: number, body: unknown) => Promise.resolve(new Response(JSON.stringify(body), { status }));
+const LIST = {
+  categories: [
+    { id: "FOOD_AND_DRINK", name: "Food", own: false, excluded: false },
+    { id: "TRAVEL", name: "Travel", own: false, excluded: false },
+  ],
+};
+
+/** Answers the list of categories, and the edit as a test says. */
+function serve(edit: () => Promise<Response>) {
+  network.mockImplementation((_path, init) => (init?.method === "PATCH" ? edit() : answer(200, LIST)));
+}
+
+beforeEach(() => {
+  network.mockReset();
+  vi.stubGlobal("fetch", network);
+});
+
+test("a chosen category shows at once and stays when its document arrives", async () => {
+  const marked = [{ path: PATH, version: { epoch: 1, number: 2 } }];
+  serve(() => answer(200, { marked }));
+  const store = draw(document(1));
+  await choose("Travel");
+  expect(screen.getByRole("button", { name: "Category of Blue Bottle: Travel. Change" })).toBeInTheDocument();
+  await vi.waitFor(() => expect(store.getState().guesses[0]?.awaits).toEqual({ epoch: 1, number: 2 }));
+  act(() => store.setState((state) => applyEvent(state, snapshot(document(2, { categoryId: "TRAVEL" })), UID)));
+  expect(store.getState().guesses).toEqual([]);
+});
+
+test("a refused category goes back and says why", async () => {
+  serve(() => answer(404, { code: "category-not-found", title: "Not found", detail: "This category was removed." }));
+  draw(document(1));
+  await choose("Travel");
+  expect(await screen.findByText("This category was removed.")).toBeInTheDocument();
+  expect(screen.getByRole("button", { name: "Category of Blue Bottle: Food. Change" })).toBeInTheDocument();
+});
+
+test("a pending row says so, and carries the path and version of its document", () => {
+  serve(() => answer(500, {}));
+  draw(document(7));
+  const row = screen.getByRole("listitem");
+  expect(row).toHaveTextContent("Pending");
+  expect(row).toHaveTextContent("$4.50");
+  expect([row.dataset["path"], row.dataset["version"]]).toEqual([PATH, "1.7"]);
+});
+
+test("a transaction that the mirror could not write is named, not left out", () => {
+  serve(() => answer(500, {}));
+  const shown = { path: PATH, id: "a", data: { version: { epoch: 1, number: 3 }, unshowable: true, month: "2026-11" } };
+  draw(shown as unknown as ReturnType<typeof document>);
+  expect(screen.getByRole("listitem")).toHaveTextContent("This transaction cannot be shown");
+});
