@@ -34,12 +34,13 @@ function useLiveRows(month: Month | null, count: number, goBeyond: () => void): 
   const [size, setSize] = useState(PAGE);
   const page = useMonthPage(month, size);
   const rows = page.documents.map(rowOf);
+  const widening = size > PAGE && rows.length <= size - PAGE;
   return {
     rows,
     settled: page.settled,
     failed: page.refused !== null,
-    hasMore: rows.length < count,
-    loadingMore: rows.length < Math.min(size - PAGE, count),
+    hasMore: rows.length < count && (rows.length >= size || widening),
+    loadingMore: widening,
     showMore: () => (size < MOST_LIVE ? setSize(size + PAGE) : goBeyond()),
   };
 }
