@@ -150,12 +150,15 @@ class Mirror:
 
     def _listen(self) -> None:
         session = self._ringing()
-        readable, _, _ = select.select([session.fileno(), self._woken.fileno()], [], [], self._timeout())
+        rung = session.rung()  # a query on this connection takes bells off the wire: select would not tell of them
+        timeout = 0.0 if rung else self._timeout()
+        readable, _, _ = select.select([session.fileno(), self._woken.fileno()], [], [], timeout)
         if self._woken.fileno() in readable:
             self._woken.recv(4096)
         if session.fileno() in readable:
-            for owner in session.rung():
-                self._rota.add(owner)
+            rung |= session.rung()
+        for owner in rung:
+            self._rota.add(owner)
 
     def _timeout(self) -> float:
         now = time.monotonic()
