@@ -86,6 +86,7 @@ def test_a_worker_without_settings_names_all_that_is_missing(linked: Linked, tmp
 def test_a_wiped_broker_costs_time_only(linked: Linked, valkey: str, tmp_path: Path) -> None:
     linked.bank.at(None, page(added=[row("a")], to="C1"))
     linked.bank.at("C1", page(added=[row("b")], to="C2"))
+    linked.bank.at("C2", page(to="C2"))  # one run may serve both wishes, and the sweep ask once more
     schedule = ["--beat", "--schedule", str(tmp_path / "schedule")]
 
     with celery_worker(linked, valkey, tmp_path, *schedule, SWEEP_SECONDS="0.5"):
@@ -94,13 +95,13 @@ def test_a_wiped_broker_costs_time_only(linked: Linked, valkey: str, tmp_path: P
             broker.flushall()
         linked.database.sql("update item_pulls set wanted = wanted + 1")
         eventually(lambda: "b" in linked.live())
-
-    assert linked.owed("wanted = done") is True
+        eventually(lambda: linked.owed("wanted = done"))
 
 
 def test_a_worker_outlives_its_broker(linked: Linked, tmp_path: Path) -> None:
     linked.bank.at(None, page(added=[row("a")], to="C1"))
     linked.bank.at("C1", page(added=[row("b")], to="C2"))
+    linked.bank.at("C2", page(to="C2"))
     broker = valkey_server.start(tmp_path / "valkey")
     try:
         with celery_worker(linked, broker.url(), tmp_path) as worker:
