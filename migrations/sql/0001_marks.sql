@@ -172,6 +172,15 @@ end
 $$;
 
 -- A budget's progress is shown in each month from its start that has live transactions.
+create function documents_of_budget(of_user text, of_budget uuid, from_month date) returns table (owner text, path text)
+language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
+    select 'users/' || of_user, 'users/' || of_user || '/budgets/' || of_budget
+    union
+    select 'users/' || of_user, 'users/' || of_user || '/months/' || to_char(t.month, 'YYYY-MM')
+    from transactions as t
+    where t.user_id = of_user and t.month >= from_month and t.removed_at is null
+$$;
+
 create function marks_budgets() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -179,36 +188,17 @@ declare
     changed_paths text[];
 begin
     if tg_op = 'INSERT' then
-        with changed as (select id, user_id, starts_month from new_rows),
-        keys as (
-            select user_id, 'users/' || user_id || '/budgets/' || id as path from changed
-            union
-            select c.user_id, 'users/' || c.user_id || '/months/' || to_char(t.month, 'YYYY-MM')
-            from changed as c join transactions as t
-                on t.user_id = c.user_id and t.month >= c.starts_month and t.removed_at is null)
-        select array_agg('users/' || user_id), array_agg(path) into changed_owners, changed_paths from keys;
+        select array_agg(d.owner), array_agg(d.path) into changed_owners, changed_paths
+        from new_rows as n cross join lateral documents_of_budget(n.user_id, n.id, n.starts_month) as d;
     elsif tg_op = 'DELETE' then
-        with changed as (select id, user_id, starts_month from old_rows),
-        keys as (
-            select user_id, 'users/' || user_id || '/budgets/' || id as path from changed
-            union
-            select c.user_id, 'users/' || c.user_id || '/months/' || to_char(t.month, 'YYYY-MM')
-            from changed as c join transactions as t
-                on t.user_id = c.user_id and t.month >= c.starts_month and t.removed_at is null)
-        select array_agg('users/' || user_id), array_agg(path) into changed_owners, changed_paths from keys;
+        select array_agg(d.owner), array_agg(d.path) into changed_owners, changed_paths
+        from old_rows as o cross join lateral documents_of_budget(o.user_id, o.id, o.starts_month) as d;
     else
-        with changed as (
-            select n.id, n.user_id, least(n.starts_month, o.starts_month) as starts_month
-            from new_rows as n join old_rows as o on o.id = n.id
-            where (n.category_id, n.iso_currency, n.limit_amount, n.starts_month, n.removed_at)
-                is distinct from (o.category_id, o.iso_currency, o.limit_amount, o.starts_month, o.removed_at)),
-        keys as (
-            select user_id, 'users/' || user_id || '/budgets/' || id as path from changed
-            union
-            select c.user_id, 'users/' || c.user_id || '/months/' || to_char(t.month, 'YYYY-MM')
-            from changed as c join transactions as t
-                on t.user_id = c.user_id and t.month >= c.starts_month and t.removed_at is null)
-        select array_agg('users/' || user_id), array_agg(path) into changed_owners, changed_paths from keys;
+        select array_agg(d.owner), array_agg(d.path) into changed_owners, changed_paths
+        from new_rows as n join old_rows as o on o.id = n.id
+        cross join lateral documents_of_budget(n.user_id, n.id, least(n.starts_month, o.starts_month)) as d
+        where (n.category_id, n.iso_currency, n.limit_amount, n.starts_month, n.removed_at)
+            is distinct from (o.category_id, o.iso_currency, o.limit_amount, o.starts_month, o.removed_at);
     end if;
     perform mark_documents(changed_owners, changed_paths);
     return null;
