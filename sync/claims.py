@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sync import log
-from sync.changes import Cursor, Marked, OwnerRow, Version, read_marks, read_owners
+from sync.changes import Cursor, Marked, OwnerRow, read_marks, read_owners
 from sync.plan import Claim
 from sync.projection import Documents, month_name, months_of, place, project
 
@@ -58,7 +58,7 @@ class _Part:
     claimed: dict[str, Marked]
     unfinished: dict[str, Marked]
     begun: frozenset[str]
-    left: Version | None
+    left: dict[str, Marked]
 
 
 def _parts(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int]) -> dict[str, _Part]:
@@ -73,9 +73,8 @@ def _part(cursor: Cursor, owner: str, marks: dict[str, Marked], room: int) -> _P
     known = {path: marked for path, marked in marks.items() if place(path) is not None}
     if len(known) < len(marks):
         log.get(__name__).warning("marks_of_a_newer_shape", owner=owner, marks=len(marks) - len(known))
-    part = _Part(known, {}, frozenset(), None) if len(known) <= room else _newest_months(cursor, known, room)
-    left = [marked.mark.version for path, marked in marks.items() if path not in part.claimed]
-    part.left = min(left, default=None)
+    part = _Part(known, {}, frozenset(), {}) if len(known) <= room else _newest_months(cursor, known, room)
+    part.left = {path: marked for path, marked in marks.items() if path not in part.claimed}
     return part
 
 
@@ -106,7 +105,7 @@ def _newest_months(cursor: Cursor, marks: dict[str, Marked], room: int) -> _Part
             begun = frozenset(path for path in group if path in months)
         break
     unfinished = {path: marked for path, marked in months.items() if path not in claimed}
-    return _Part(claimed, unfinished, begun, None)
+    return _Part(claimed, unfinished, begun, {})
 
 
 def _paths(parts: Mapping[str, _Part]) -> Iterable[str]:

@@ -47,7 +47,7 @@ class Outcome:
 
 def send(firestore: Firestore, claim: Claim, plan: Plan, *, fresh: bool, stood_in: frozenset[str]) -> Outcome:
     """Commits once. `fresh`: the claim followed a read after a refusal; `stood_in`: paths already replaced."""
-    held = {path: claim.held(path) for path in claim.paths()}
+    held = claim.touched()
     try:
         committed = firestore.commit([write.request for write in plan.writes])
     except FirestorePoison as error:
@@ -65,9 +65,14 @@ def send(firestore: Firestore, claim: Claim, plan: Plan, *, fresh: bool, stood_i
 
 
 def look(firestore: Firestore, owner: str, held: Mapping[str, Held | None]) -> Outcome:
-    """Reads what is there at these paths, and tells which of it is drift: not ours, by anybody's hand."""
+    """Reads what is there at these paths, and tells which of it is drift: not ours, by anybody's hand.
+
+    The head is read first: what is known of the others is then at least as new as the head.
+    """
     try:
-        found = firestore.read(held)
+        since = firestore.clock()
+        found = firestore.read([owner])
+        found |= firestore.read(path for path in held if path != owner)
     except FirestoreError as error:
         return _failed(owner, held, error)
     outcome = Outcome(owner, "read")
@@ -75,7 +80,8 @@ def look(firestore: Firestore, owner: str, held: Mapping[str, Held | None]) -> O
         document = found.get(path)
         moment = None if document is None else get_time(document.update_time)
         seen = None if document is None else digest(document, path)
-        outcome.observed[path] = Observed(moment, seen, refuted)
+        version = None if document is None else version_of(document)
+        outcome.observed[path] = Observed(moment, seen, version, refuted, since)
     head, known = outcome.observed.get(owner), held.get(owner)
     moved = head is None or known is None or head.update_time != known.update_time
     outcome.drifted = [

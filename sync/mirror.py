@@ -260,7 +260,9 @@ class Mirror:
         stamp = Stamp(self._deps.now(), secrets.token_hex(8))
         plan = make_plan(claim, course.observed, course.notes, stamp, self._firestore.name)
         size = plan.size()
-        if size > REQUEST_BYTES and len(claim.marks) > 1:
+        if plan.unread:
+            self._submit(owner, look, self._firestore, owner, plan.unread)
+        elif size > REQUEST_BYTES and len(claim.marks) > 1:
             course.room = max(1, len(claim.marks) * REQUEST_BYTES // size * 9 // 10)
             self._rota.again(owner)
         elif (waits := self._hot(claim, plan)) > 0:

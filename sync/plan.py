@@ -3,7 +3,8 @@
 Pure, and the place where "never older over newer" is decided (docs/consistency.md, rules 2.1 to 2.5 and 5):
 every write requires the update time last seen, or that nothing is there; a claimed document that exists is always
 written; a commit that creates something, or acknowledges a document that is absent, writes the owner's head as well,
-under the head's update time, never twice alike; without a head, the head is created first and alone.
+under the head's update time, never twice alike; without a head, the head is created first and alone. A head that was
+found moved is only moved on by who has read every marked document since: its last mover may have died unacknowledged.
 The model check of tests/unit/mirror walks this very function. Called by mirror.py.
 """
 
@@ -20,11 +21,13 @@ from sync.projection import SCHEMA_VERSION, Document, Documents, Unshowable, win
 
 
 class Observed(NamedTuple):
-    """What a read after a refusal found, and the mirror state that it refutes."""
+    """What a read after a refusal found, the mirror state that it refutes, and Firestore's time before the read."""
 
     update_time: datetime | None
     digest: bytes | None
+    version: Version | None
     refuted: Held | None
+    since: datetime
 
 
 class Note(NamedTuple):
@@ -41,7 +44,7 @@ class Claim:
     """Marks of one owner and the documents of the same snapshot.
 
     `unfinished` are marked months that this commit does not finish: they are written as incomplete and not
-    acknowledged; those in `begun` even if they are new. `left` is the oldest mark not claimed.
+    acknowledged; those in `begun` even if they are new. `left` are all marks of the owner that are not claimed.
     """
 
     owner: OwnerRow
@@ -49,18 +52,24 @@ class Claim:
     documents: Documents
     unfinished: dict[str, Marked] = field(default_factory=dict)
     begun: frozenset[str] = frozenset()
-    left: Version | None = None
+    left: dict[str, Marked] = field(default_factory=dict)
 
     def held(self, path: str) -> Held | None:
         """What mirror state says about a path of this claim."""
         if path == self.owner.owner:
             return self.owner.head
-        marked = self.marks.get(path) or self.unfinished.get(path)
+        marked = self.marks.get(path) or self.left.get(path)
         return None if marked is None else marked.held
 
-    def paths(self) -> list[str]:
-        """Every path a commit of this claim may touch."""
-        return list(dict.fromkeys([self.owner.owner, *self.marks, *self.unfinished]))
+    def touched(self) -> dict[str, Held | None]:
+        """Every path a commit of this claim may touch, the head first, with what mirror state says of it."""
+        paths = [self.owner.owner, *self.marks, *self.unfinished]
+        return {path: self.held(path) for path in paths}
+
+    def marked(self) -> dict[str, Held | None]:
+        """Every marked path, the head first, with what mirror state says of it."""
+        paths = [self.owner.owner, *self.marks, *self.left]
+        return {path: self.held(path) for path in paths}
 
 
 class Write(NamedTuple):
@@ -75,11 +84,15 @@ class Write(NamedTuple):
 
 @dataclass(slots=True)
 class Plan:
-    """One owner's commit, and what may be acknowledged once it is in; without writes, at once."""
+    """One owner's commit, and what may be acknowledged once it is in; without writes, at once.
+
+    With `unread` there is no commit: these paths have to be read first, and the owner claimed again.
+    """
 
     owner: str
     writes: list[Write]
     settled: Acknowledgement
+    unread: dict[str, Held | None] = field(default_factory=dict)
 
     def size(self) -> int:
         """Bytes of the request, nearly."""
@@ -152,7 +165,7 @@ class _Planner:
         self.writes: list[Write] = []
         self.settled = Acknowledgement(self.owner)
         self.needs_head = False
-        self.left = claim.left
+        self.left = min((marked.mark.version for marked in claim.left.values()), default=None)
 
     def plan(self) -> Plan:
         if not nameable(self.owner):
@@ -167,13 +180,17 @@ class _Planner:
             for path, marked in self.claim.unfinished.items():
                 self._unfinished(path, marked.mark.version)
             self._head_if_needed()
+        if self._moves_on_from_a_strangers_head():
+            if any(path not in self.observed for path in self.claim.marked()):
+                return Plan(self.owner, [], Acknowledgement(self.owner), self.claim.marked())
+            self._remember_what_was_read()
         return Plan(self.owner, self.writes, self.settled)
 
     def _basis(self, path: str) -> _Basis:
-        """What the write is based on: a read counts while mirror state still says what the read refuted."""
+        """What the write is based on: the newer of what was read and what mirror state says."""
         held = self.claim.held(path)
         seen = self.observed.get(path)
-        if seen is not None and seen.refuted == held:
+        if seen is not None and (held is None or seen.refuted == held or held.update_time <= seen.since):
             return _Basis(seen.update_time, seen.digest, read=True)
         if held is None or held.deleted:
             return _Basis(None, None, read=False)
@@ -236,6 +253,26 @@ class _Planner:
         self.settled.shown.append(Shown(path, Held(basis.update_time, False, basis.digest, version)))
         self.settled.marks.append((path, version))
         return True
+
+    # --- what is known of documents that this commit does not write ---
+
+    def _moves_on_from_a_strangers_head(self) -> bool:
+        """Whether mirror state will skip a commit that nobody acknowledged: it may have made or deleted what is marked.
+
+        Once the head of mirror state is newer than that commit, no refusal would ever tell of it.
+        """
+        basis, head = self._basis(self.owner), self.claim.owner.head
+        known = None if head is None or head.deleted else head.update_time
+        moves = [write.path for write in self.writes] + [shown.path for shown in self.settled.shown]
+        return basis.read and basis.update_time != known and self.owner in moves
+
+    def _remember_what_was_read(self) -> None:
+        settled = {write.path for write in self.writes} | {shown.path for shown in self.settled.shown}
+        for path in self.claim.marked().keys() - settled:
+            basis, seen = self._basis(path), self.observed[path]
+            if basis.read and basis.update_time is not None:
+                held = Held(basis.update_time, False, basis.digest, seen.version or Version(0, 0))
+                self.settled.shown.append(Shown(path, held))
 
     # --- the head ---
 
@@ -335,7 +372,7 @@ class _Planner:
     def _parked_at(self, path: str) -> Version | None:
         if path == self.owner:
             return self.claim.owner.head_parked
-        marked = self.claim.marks.get(path) or self.claim.unfinished.get(path)
+        marked = self.claim.marks.get(path) or self.claim.left.get(path)
         return None if marked is None else marked.parked
 
     def _is_parked(self, path: str, version: Version) -> bool:

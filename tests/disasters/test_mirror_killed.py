@@ -2,35 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-
-from tests.fixtures.database import Database
-from tests.fixtures.firestore import FirestoreServer
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def run_mirror(database: Database, firestore_server: FirestoreServer) -> Callable[..., int]:
-    """Runs `livespend mirror --until-clean` as a process of its own; answers how it ended."""
-
-    def run(crash_at: str = "") -> int:
-        env = {
-            "PATH": os.environ["PATH"], "APP_ENV": "local", "MIRROR_DATABASE_URL": database.url("mirror"),
-            "FIREBASE_PROJECT_ID": firestore_server.project, "FIRESTORE_EMULATOR_HOST": firestore_server.address,
-            "MIRROR_MONTH_INTERVAL_SECONDS": "0", "LIVESPEND_CRASH_AT": crash_at,
-        }  # fmt: skip
-        command = [sys.executable, "-m", "workers.cli", "mirror", "--until-clean"]
-        return subprocess.run(command, cwd=ROOT, env=env, timeout=60, check=False, capture_output=True).returncode
-
-    return run
 
 
 @pytest.mark.parametrize("step", ["mirror:claimed", "mirror:built", "mirror:committed", "mirror:acknowledged"])
