@@ -11,26 +11,24 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-import select
-import socket
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from queue import Empty, SimpleQueue
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import psycopg2
 
 from sync import log
-from sync.changes import Acknowledgement, Connection, Cursor, Session, acknowledge, clear_dirty, connect
-from sync.claims import REQUEST_WRITES, Claims, read_claims
+from sync.changes import Acknowledgement
+from sync.claims import REQUEST_WRITES
 from sync.commits import Outcome, look, send
 from sync.deps import Deps
 from sync.firestore import Firestore
+from sync.lines import CUT_OFF, Lines
 from sync.pacing import Breaker, Lanes, Pace, backoff
 from sync.plan import Claim, Plan, Stamp, make_plan
 from sync.rota import Course, Rota
+from sync.senders import Senders
 from sync.steps import step
 
 REQUEST_BYTES = 9 * 1024 * 1024
@@ -38,7 +36,6 @@ _SWEEP_OWNERS = 5_000
 _TAKEN_ELSEWHERE_SECONDS = 1.0
 _WITHOUT_LOCK_AFTER_SECONDS = 30.0
 _COUNTER_BUSY_FIRST, _COUNTER_BUSY_MOST = 0.005, 0.25
-_CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError)
 
 
 class Mirror:
@@ -51,19 +48,15 @@ class Mirror:
         self._url = deps.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._firestore: Firestore = deps.firestore
         self._log = log.get(__name__)
-        self._pool = ThreadPoolExecutor(settings.mirror_concurrency, thread_name_prefix="mirror-send")
+        self._senders = Senders(settings.mirror_concurrency)
         self._lanes, self._breaker = Lanes(settings.mirror_concurrency), Breaker()
         self._pace = Pace(settings.mirror_month_interval_seconds)
-        self._outcomes: SimpleQueue[Outcome] = SimpleQueue()
-        self._waker, self._woken = socket.socketpair()
-        self._waker.setblocking(False)
-        self._woken.setblocking(False)
         self._stopping = False
         self._rota = Rota()
         self._settled: list[Acknowledgement] = []
         self._unchecked: set[str] = set()
         self._next_sweep = 0.0
-        self._session: Session | None = None
+        self._open: Lines | None = None
         self.counts: Counter[str] = Counter()
 
     # --- life ---
@@ -71,7 +64,7 @@ class Mirror:
     def stop(self) -> None:
         """Ends `run` soon. Safe from signal handlers and other threads, and twice."""
         self._stopping = True
-        self._wake()
+        self._senders.wake()
 
     def run(self, *, until_clean: bool = False) -> None:
         """Mirrors until stopped, or until nothing is dirty. A lost database is reconnected to; bugs are raised.
@@ -80,44 +73,38 @@ class Mirror:
         """
         try:
             self._live(until_clean)
-            with contextlib.suppress(*_CUT_OFF):
+            with contextlib.suppress(*CUT_OFF):
                 self._finish()
         finally:
             self._disconnect()
-            self._pool.shutdown(wait=True)
-            self._waker.close()
-            self._woken.close()
+            self._senders.close()
 
     def _live(self, until_clean: bool) -> None:
         failures = 0
         while not self._stopping:
             try:
-                self._connect()
+                self._disconnect()
+                self._open = Lines(self._url)
+                self._next_sweep = 0.0
+                self._log.info("mirror_listening")
                 failures = 0
                 if self._work(until_clean):
                     return
-            except _CUT_OFF as error:
+            except CUT_OFF as error:
                 failures += 1
                 self._log.warning("ledger_unreachable", reason=str(error).strip(), failures=failures)
                 self._disconnect()
-                select.select([self._woken], [], [], 0.1 + backoff(failures, most=5.0))
+                self._senders.wait(0.1 + backoff(failures, most=5.0))
 
-    def _connect(self) -> None:
-        self._disconnect()
-        self._session = Session(self._url)
-        self._reading = connect(self._url)
-        self._reading.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        self._writing = connect(self._url)
-        self._next_sweep = 0.0
-        self._log.info("mirror_listening")
+    @property
+    def _lines(self) -> Lines:
+        assert self._open is not None
+        return self._open
 
     def _disconnect(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
-        for name in ("_reading", "_writing"):
-            if name in vars(self):
-                getattr(self, name).close()
+        if self._open is not None:
+            self._open.close()
+            self._open = None
         self._rota.lose_locks()
 
     def _work(self, until_clean: bool) -> bool:
@@ -131,33 +118,24 @@ class Mirror:
             while self._round():
                 pass
             if until_clean and self._rota.idle and not self._unchecked:
-                if not self._ringing().dirty(1, 0):
+                if not self._lines.session.dirty(1, 0):
                     return True
                 self._next_sweep = 0.0
         return False
 
     def _finish(self) -> None:
         """Acknowledges what is under way; the senders end by their deadlines."""
-        while self._rota.under_way and self._session is not None:
-            select.select([self._woken], [], [], 1.0)
+        while self._rota.under_way and self._open is not None:
+            self._senders.wait(1.0)
             self._collect()
 
     # --- finding owners ---
 
-    def _ringing(self) -> Session:
-        assert self._session is not None
-        return self._session
-
     def _listen(self) -> None:
-        session = self._ringing()
+        session = self._lines.session
         rung = session.rung()  # a query on this connection takes bells off the wire: select would not tell of them
-        timeout = 0.0 if rung else self._timeout()
-        readable, _, _ = select.select([session.fileno(), self._woken.fileno()], [], [], timeout)
-        if self._woken.fileno() in readable:
-            self._woken.recv(4096)
-        if session.fileno() in readable:
-            rung |= session.rung()
-        for owner in rung:
+        self._senders.wait(0.0 if rung else self._timeout(), session.fileno())
+        for owner in rung | session.rung():
             self._rota.add(owner)
 
     def _timeout(self) -> float:
@@ -170,7 +148,7 @@ class Mirror:
         return max(0.0, min(wakes) - now)
 
     def _sweep(self, now: float) -> None:
-        for owner, overdue in self._ringing().dirty(_SWEEP_OWNERS, _WITHOUT_LOCK_AFTER_SECONDS):
+        for owner, overdue in self._lines.session.dirty(_SWEEP_OWNERS, _WITHOUT_LOCK_AFTER_SECONDS):
             self._rota.add(owner, overdue=overdue)
         self._next_sweep = now + self._deps.settings.sweep_seconds
 
@@ -196,7 +174,7 @@ class Mirror:
     def _take(self, owners: list[str]) -> list[str]:
         """Takes owners that no other mirror works on; the overdue ones in any case, for the lock is efficiency only."""
         unlocked = [owner for owner in owners if not self._rota.course(owner).locked]
-        locked = self._ringing().take(unlocked) if unlocked else set()
+        locked = self._lines.session.take(unlocked) if unlocked else set()
         for owner in locked:
             self._rota.course(owner).locked = True
         taken = [owner for owner in owners if self._rota.course(owner).locked or self._rota.is_overdue(owner)]
@@ -217,9 +195,10 @@ class Mirror:
 
     def _claim(self, owners: list[str]) -> None:
         try:
-            claims, postponed = self._snapshot(owners)
+            rooms = {owner: self._rota.course(owner).room for owner in owners}
+            claims, postponed = self._lines.claim(owners, rooms)
         except (psycopg2.Error, ValueError, ArithmeticError) as error:
-            if isinstance(error, _CUT_OFF) or len(owners) > 1:
+            if isinstance(error, CUT_OFF) or len(owners) > 1:
                 self._claim_alone(owners, error)
             else:
                 self._log.error("claim_failed", owner=owners[0], reason=str(error).strip())
@@ -235,21 +214,12 @@ class Mirror:
 
     def _claim_alone(self, owners: list[str], error: Exception) -> None:
         """A row that the claim cannot read must hold back its own user only; a lost connection everybody."""
-        if isinstance(error, _CUT_OFF):
+        if isinstance(error, CUT_OFF):
             for owner in owners:
                 self._rota.again(owner)
             raise error
         for owner in owners:
             self._claim([owner])
-
-    def _snapshot(self, owners: list[str]) -> Claims:
-        rooms = {owner: self._rota.course(owner).room for owner in owners}
-        try:
-            with self._reading.cursor() as cursor:
-                return read_claims(cursor, owners, rooms)
-        finally:
-            if not self._reading.closed:
-                self._reading.rollback()
 
     def _commit(self, claim: Claim) -> None:
         owner = claim.owner.owner
@@ -293,30 +263,15 @@ class Mirror:
         return waits
 
     def _submit(self, owner: str, function: Callable[..., Outcome], *arguments: Any, **options: Any) -> None:
-        def work() -> None:
-            try:
-                outcome = function(*arguments, **options)
-            except Exception as error:
-                self._log.exception("sender_failed", owner=owner)
-                outcome = Outcome(owner, "unknown", reason=type(error).__name__)
-            self._outcomes.put(outcome)
-            self._wake()
-
         self._rota.under_way.add(owner)
-        self._pool.submit(work)
-
-    def _wake(self) -> None:
-        with contextlib.suppress(OSError):  # full: it is awake already; closed: it has ended
-            self._waker.send(b"!")
+        self._senders.submit(owner, function, *arguments, **options)
 
     # --- what came back ---
 
     def _collect(self) -> None:
-        with contextlib.suppress(Empty):
-            while True:
-                outcome = self._outcomes.get_nowait()
-                self._rota.under_way.discard(outcome.owner)
-                self._judge(outcome, self._rota.course(outcome.owner))
+        for outcome in self._senders.collect():
+            self._rota.under_way.discard(outcome.owner)
+            self._judge(outcome, self._rota.course(outcome.owner))
         self._settle()
 
     def _judge(self, outcome: Outcome, course: Course) -> None:
@@ -378,8 +333,7 @@ class Mirror:
     def _settle(self) -> None:
         """Acknowledges in one transaction, clears dirty flags in another; a lost answer is made good by a read."""
         if self._settled:
-            with _transaction(self._writing) as cursor:
-                acknowledge(cursor, self._settled)
+            self._lines.acknowledge(self._settled)
             step("mirror:acknowledged")
             for settled in self._settled:
                 self._unchecked.add(settled.owner)
@@ -388,8 +342,7 @@ class Mirror:
                     self._log.error("parked", owner=settled.owner, path=parked.path, reason=parked.message)
             self._settled = []
         if self._unchecked:
-            with _transaction(self._writing) as cursor:
-                state = clear_dirty(cursor, self._unchecked)
+            state = self._lines.clear_dirty(self._unchecked)
             self._unchecked = set()
             self._release(state.clean)
             for owner in state.marked:
@@ -407,13 +360,7 @@ class Mirror:
     def _release(self, owners: Iterable[str]) -> None:
         locked = [owner for owner in owners if self._rota.leave(owner)]
         if locked:
-            self._ringing().release(locked)
-
-
-@contextlib.contextmanager
-def _transaction(connection: Connection) -> Iterator[Cursor]:
-    with connection, connection.cursor() as cursor:
-        yield cursor
+            self._lines.session.release(locked)
 
 
 def _is_aggregate(path: str) -> bool:

@@ -63,13 +63,14 @@ class Claim:
 
     def touched(self) -> dict[str, Held | None]:
         """Every path a commit of this claim may touch, the head first, with what mirror state says of it."""
-        paths = [self.owner.owner, *self.marks, *self.unfinished]
-        return {path: self.held(path) for path in paths}
+        return self._known([*self.marks, *self.unfinished])
 
     def marked(self) -> dict[str, Held | None]:
         """Every marked path, the head first, with what mirror state says of it."""
-        paths = [self.owner.owner, *self.marks, *self.left]
-        return {path: self.held(path) for path in paths}
+        return self._known([*self.marks, *self.left])
+
+    def _known(self, paths: list[str]) -> dict[str, Held | None]:
+        return {path: self.held(path) for path in [self.owner.owner, *paths] if nameable(path)}
 
 
 class Write(NamedTuple):

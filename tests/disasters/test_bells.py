@@ -28,7 +28,7 @@ def test_a_bell_that_a_query_took_off_the_wire_is_still_told(books, database):
 
 
 def test_no_edit_waits_for_the_sweep(books, running_mirror, database, eventually, clean, assert_mirrored):
-    """Each edit follows the last one's acknowledgement at once: bells ring while the session releases the last owner."""
+    """Each edit follows the last one's acknowledgement at once: bells ring while the session releases its owner."""
     everybody = [books(f"reader-{number}") for number in range(4)]
     rows = [person.add()[0] for person in everybody]
     running_mirror(sweep_seconds=3600, mirror_month_interval_seconds=0.0)

@@ -87,6 +87,26 @@ def test_a_user_whose_name_firestore_never_takes_stops_nobody(books, mirrored, f
     assert database.sql("select distinct owner from parked_documents") == [("users/__bad__",)]
 
 
+def test_a_category_of_a_name_that_firestore_never_takes_hides_two_documents_only(
+    books, mirrored, firestore_server, database
+):
+    ada = books()
+    row, *_ = ada.add(3)
+    ada.add(1, on="2026-10-01")
+    database.sql("insert into categories (id, user_id, name) values ('__odd__', 'ada', 'Odd')")
+    ada.categorize(row, "__odd__")
+
+    mirrored()
+
+    documents = firestore_server.documents()
+    assert documents[ada.path("months", "2026-11")]["unshowable"] is True
+    assert documents[ada.path("transactions", row)]["categoryId"] == "__odd__"
+    assert documents[ada.path("months", "2026-10")]["count"] == 1
+    parked = {path for (path,) in database.sql("select path from parked_documents")}
+    assert parked == {ada.path("categories", "__odd__"), ada.path("months", "2026-11")}
+    assert database.sql("select path from changes") == []
+
+
 def test_a_request_that_is_too_large_is_sent_in_parts(books, mirrored, gate, assert_mirrored):
     ada = books()
     mirrored()
