@@ -24,7 +24,7 @@ export interface AppProps {
 export function App({ config, session }: AppProps) {
   return (
     <>
-      <Notifications position="bottom-center" limit={4} />
+      <Notifications position="top-center" limit={4} />
       <Gate config={config} session={session} />
     </>
   );

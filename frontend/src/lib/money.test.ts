@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import {
+  asTyped,
   currencyDigits,
   formatMoney,
   formatUnofficial,
@@ -103,4 +104,10 @@ describe("parseAmount", () => {
     expect(parse("100.5", "JPY")).toEqual({ problem: "too-precise" });
     expect(parse("1.234", "KWD")).toEqual({ exact: "1.234" });
   });
+});
+
+test("an amount written for editing is read as the same amount, whatever the reader's notation", () => {
+  for (const locale of ["en-US", "de-DE", "fr-FR", "de-CH", "ar-EG", "hi-IN"])
+    for (const exact of ["1.234", "1234.5", "0.125", "100"])
+      expect(parseAmount(asTyped(exact, locale), "KWD", locale)).toEqual({ exact });
 });

@@ -73,6 +73,11 @@ export function parseAmount(text: string, currency: string, locale?: string): Pa
   return { exact };
 }
 
+/** An exact amount as the reader would type it: parsing what this gives gives the amount again. */
+export function asTyped(exact: string, locale?: string): string {
+  return exact.replace(".", separators(locale).point);
+}
+
 /** Takes the locale's own grouping and decimal sign, or plain "1234.56"; "12,34" is a riddle in English and refused. */
 function toPlain(typed: string, locale?: string): string | null {
   const { group, point } = separators(locale);

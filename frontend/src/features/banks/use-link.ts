@@ -1,5 +1,5 @@
 import { useMutation } from "@tanstack/react-query";
-import { useCallback, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import type { PlaidLinkError } from "react-plaid-link";
 
 import { addItem } from "@/features/banks/api/add-item";
@@ -50,10 +50,16 @@ export function useLink(): Link {
     trouble: "The bank is not connected again yet",
   });
 
+  const busy = begin.isPending || add.isPending || attempt !== null;
+  const rememberFocus = useFocusAfter(busy);
+
   return {
     attempt,
-    busy: begin.isPending || add.isPending || attempt !== null,
-    start: begin.mutate,
+    busy,
+    start: (itemId) => {
+      rememberFocus();
+      begin.mutate(itemId);
+    },
     succeeded: (publicToken) => {
       const itemId = attempt?.itemId ?? null;
       end();
@@ -68,6 +74,19 @@ export function useLink(): Link {
       end();
       toastTrouble("The bank could not be opened", new ApiError(0, "link-unreachable", "Link did not load", ""));
     }, [end]),
+  };
+}
+
+/** A busy button lets go of the focus: it gets it back, unless the focus is elsewhere by then. */
+function useFocusAfter(busy: boolean): () => void {
+  const comingFrom = useRef<Element | null>(null);
+  useEffect(() => {
+    if (busy || document.activeElement !== document.body) return;
+    if (comingFrom.current instanceof HTMLElement) comingFrom.current.focus();
+    comingFrom.current = null;
+  }, [busy]);
+  return () => {
+    comingFrom.current = document.activeElement;
   };
 }
 

@@ -35,6 +35,7 @@ function offerUndo(row: Row, undo: () => void): void {
         <Button
           size="compact-sm"
           variant="light"
+          className="no-shrink"
           onClick={() => {
             notifications.hide(id);
             undo();

@@ -1,8 +1,9 @@
-import { ActionIcon, Alert, Badge, Button, Group, Menu, Stack, Text } from "@mantine/core";
-import { CircleAlert, Ellipsis, Unlink } from "lucide-react";
+import { Alert, Badge, Button, Group, Menu, Stack, Text } from "@mantine/core";
+import { CircleAlert, Unlink } from "lucide-react";
 import { useState } from "react";
 
 import { ConfirmDialog } from "@/components/ConfirmDialog";
+import { MoreMenu } from "@/components/MoreMenu";
 import { removeItem } from "@/features/banks/api/remove-item";
 import { AccountLine } from "@/features/banks/components/AccountLine";
 import { statusWords } from "@/features/banks/item-status";
@@ -70,18 +71,11 @@ function ItemMenu({ itemId, name }: { itemId: string; name: string }) {
   });
   return (
     <>
-      <Menu position="bottom-end">
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" aria-label={`More for ${name}`}>
-            <Ellipsis size={18} />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          <Menu.Item c="red" leftSection={<Unlink size={16} aria-hidden />} onClick={() => setAsking(true)}>
-            Unlink this bank
-          </Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
+      <MoreMenu label={`More for ${name}`}>
+        <Menu.Item c="red" leftSection={<Unlink size={16} aria-hidden />} onClick={() => setAsking(true)}>
+          Unlink this bank
+        </Menu.Item>
+      </MoreMenu>
       <ConfirmDialog
         opened={asking}
         title={`Unlink ${name}?`}

@@ -4,13 +4,14 @@ import { type SubmitEvent, useState } from "react";
 import { AMOUNT_WORDS, AmountInput } from "@/components/AmountInput";
 import { CategorySelect } from "@/components/CategorySelect";
 import { CurrencySelect } from "@/components/CurrencySelect";
+import { useFocusOnProblem } from "@/components/use-focus-on-problem";
 import { addBudget, type NewBudget } from "@/features/budgets/api/add-budget";
 import { changeBudget } from "@/features/budgets/api/change-budget";
 import { IdempotencyKeys } from "@/lib/api/idempotency";
 import { useCategories } from "@/lib/categories/use-categories";
 import type { BudgetProgress } from "@/lib/documents";
 import { useEdit } from "@/lib/live/edits";
-import { parseAmount } from "@/lib/money";
+import { asTyped, parseAmount } from "@/lib/money";
 import type { Month } from "@/lib/months";
 import { useServices } from "@/lib/services";
 
@@ -38,7 +39,7 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
   const categories = useCategories();
   const [categoryId, setCategoryId] = useState<string | null>(budget?.categoryId ?? null);
   const [currency, setCurrency] = useState(budget?.currency ?? currencies[0] ?? "USD");
-  const [amount, setAmount] = useState(budget?.limit ?? "");
+  const [amount, setAmount] = useState(budget === null ? "" : asTyped(budget.limit));
   const [trouble, setTrouble] = useState<{ amount?: string; category?: string }>({});
   const [keys] = useState(() => new IdempotencyKeys());
   const save = useEdit({
@@ -48,6 +49,7 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
     onAnswer: onDone,
   });
 
+  const form = useFocusOnProblem(trouble);
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
     const parsed = parseAmount(amount, currency);
@@ -61,7 +63,7 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
   };
 
   return (
-    <form onSubmit={submit}>
+    <form onSubmit={submit} ref={form} noValidate>
       <Stack>
         <CategorySelect
           label="Category"
@@ -70,7 +72,7 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
           onChange={setCategoryId}
           error={trouble.category}
           disabled={budget !== null}
-          data-autofocus
+          {...(budget === null ? { "data-autofocus": true } : {})}
         />
         <Group align="flex-start" wrap="nowrap">
           <AmountInput
@@ -79,6 +81,7 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
             onChange={(event) => setAmount(event.currentTarget.value)}
             error={trouble.amount}
             className="grow"
+            {...(budget === null ? {} : { "data-autofocus": true })}
           />
           <CurrencySelect
             inUse={currencies}

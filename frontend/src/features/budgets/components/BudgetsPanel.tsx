@@ -1,8 +1,9 @@
-import { ActionIcon, Button, Group, Menu, Progress, Stack, Text } from "@mantine/core";
-import { Ellipsis, Target } from "lucide-react";
+import { Button, Group, Menu, Progress, Stack, Text } from "@mantine/core";
+import { Target } from "lucide-react";
 import { useState } from "react";
 
 import { CategoryIcon } from "@/components/CategoryIcon";
+import { MoreMenu } from "@/components/MoreMenu";
 import { Panel } from "@/components/Panel";
 import { deleteBudget } from "@/features/budgets/api/delete-budget";
 import { BudgetDialog } from "@/features/budgets/components/BudgetDialog";
@@ -99,18 +100,11 @@ function BudgetMenu({ budget, name, onChange }: { budget: BudgetProgress; name: 
   const { api } = useServices();
   const remove = useEdit({ send: () => deleteBudget(api, budget.budgetId), trouble: "The budget was not deleted" });
   return (
-    <Menu position="bottom-end">
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`More for the budget ${name}`}>
-          <Ellipsis size={18} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item onClick={onChange}>Change the limit</Menu.Item>
-        <Menu.Item c="red" onClick={() => remove.mutate(undefined)}>
-          Delete the budget
-        </Menu.Item>
-      </Menu.Dropdown>
-    </Menu>
+    <MoreMenu label={`More for the budget ${name}`}>
+      <Menu.Item onClick={onChange}>Change the limit</Menu.Item>
+      <Menu.Item c="red" onClick={() => remove.mutate(undefined)}>
+        Delete the budget
+      </Menu.Item>
+    </MoreMenu>
   );
 }

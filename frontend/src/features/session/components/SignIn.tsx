@@ -84,7 +84,7 @@ export function SignIn({ auth, withGoogle, onNamed }: SignInProps) {
           <Text c="dimmed">What you spend, the moment your bank knows.</Text>
         </Stack>
         <Paper withBorder radius="lg" p="xl">
-          <form onSubmit={submit} aria-label={words.title}>
+          <form onSubmit={submit} onInput={() => setTrouble(null)} aria-label={words.title}>
             <Stack>
               <Title order={2} size="h4">
                 {words.title}

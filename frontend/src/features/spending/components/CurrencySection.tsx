@@ -5,6 +5,7 @@ import { CategoryBars } from "@/features/spending/components/CategoryBars";
 import { ranked, transactionCount } from "@/features/spending/ranking";
 import type { Categories } from "@/lib/categories/categories";
 import type { CurrencyTotals } from "@/lib/documents";
+import { formatMoney } from "@/lib/money";
 
 export interface CurrencySectionProps {
   currency: string;
@@ -16,11 +17,17 @@ export interface CurrencySectionProps {
 export function CurrencySection({ currency, totals, categories }: CurrencySectionProps) {
   const spend = ranked(totals.categories);
   const outside = ranked(totals.outside);
+  const written = formatMoney(totals.spend, currency, totals.digits);
   const shared = { currency, digits: totals.digits, categories };
   return (
-    <section aria-label={`Spending in ${currency}`} data-currency={currency} data-minor={totals.spendMinor}>
+    <section
+      className="measured"
+      aria-label={`Spending in ${currency}`}
+      data-currency={currency}
+      data-minor={totals.spendMinor}
+    >
       <Group justify="space-between" align="baseline" mb="md">
-        <Text className="headline">
+        <Text className="headline" style={{ "--letters": written.length }}>
           <Money exact={totals.spend} currency={currency} digits={totals.digits} />
         </Text>
         <Text size="sm" c="dimmed">

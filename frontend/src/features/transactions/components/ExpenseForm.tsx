@@ -4,8 +4,15 @@ import { type SubmitEvent, useState } from "react";
 import { AmountInput } from "@/components/AmountInput";
 import { CategorySelect } from "@/components/CategorySelect";
 import { CurrencySelect } from "@/components/CurrencySelect";
+import { useFocusOnProblem } from "@/components/use-focus-on-problem";
 import { addExpense, type NewExpense } from "@/features/transactions/api/add-expense";
-import { checkDraft, type DraftProblems, type ExpenseDraft } from "@/features/transactions/expense-draft";
+import {
+  checkDraft,
+  EARLIEST,
+  latestDay,
+  type DraftProblems,
+  type ExpenseDraft,
+} from "@/features/transactions/expense-draft";
 import { IdempotencyKeys } from "@/lib/api/idempotency";
 import { useCategories } from "@/lib/categories/use-categories";
 import { useEdit } from "@/lib/live/edits";
@@ -37,6 +44,7 @@ export function ExpenseForm({ currencies, onDone }: ExpenseFormProps) {
     trouble: "The expense was not added",
   });
 
+  const form = useFocusOnProblem(problems);
   const set = (part: Partial<ExpenseDraft>) => setDraft((before) => ({ ...before, ...part }));
   const submit = (event: SubmitEvent<HTMLFormElement>) => {
     event.preventDefault();
@@ -46,7 +54,7 @@ export function ExpenseForm({ currencies, onDone }: ExpenseFormProps) {
   };
 
   return (
-    <form onSubmit={submit} noValidate>
+    <form onSubmit={submit} ref={form} noValidate>
       <Stack>
         <Group align="flex-start" wrap="nowrap">
           <AmountInput
@@ -81,6 +89,8 @@ export function ExpenseForm({ currencies, onDone }: ExpenseFormProps) {
         <TextInput
           type="date"
           label="Day"
+          min={EARLIEST}
+          max={latestDay()}
           value={draft.date}
           onChange={(event) => set({ date: event.currentTarget.value })}
           error={problems.date}

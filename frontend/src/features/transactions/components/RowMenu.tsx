@@ -1,5 +1,7 @@
-import { ActionIcon, Menu } from "@mantine/core";
-import { Ellipsis, NotebookPen, Trash2 } from "lucide-react";
+import { Menu } from "@mantine/core";
+import { NotebookPen, Trash2 } from "lucide-react";
+
+import { MoreMenu } from "@/components/MoreMenu";
 
 export interface RowMenuProps {
   transactionName: string;
@@ -11,22 +13,15 @@ export interface RowMenuProps {
 
 export function RowMenu({ transactionName, hasNote, onNote, onDelete }: RowMenuProps) {
   return (
-    <Menu position="bottom-end" keepMounted={false}>
-      <Menu.Target>
-        <ActionIcon variant="subtle" color="gray" aria-label={`More for ${transactionName}`}>
-          <Ellipsis size={18} />
-        </ActionIcon>
-      </Menu.Target>
-      <Menu.Dropdown>
-        <Menu.Item leftSection={<NotebookPen size={16} aria-hidden />} onClick={onNote}>
-          {hasNote ? "Edit the note" : "Add a note"}
+    <MoreMenu label={`More for ${transactionName}`}>
+      <Menu.Item leftSection={<NotebookPen size={16} aria-hidden />} onClick={onNote}>
+        {hasNote ? "Edit the note" : "Add a note"}
+      </Menu.Item>
+      {onDelete !== null && (
+        <Menu.Item c="red" leftSection={<Trash2 size={16} aria-hidden />} onClick={onDelete}>
+          Delete the expense
         </Menu.Item>
-        {onDelete !== null && (
-          <Menu.Item c="red" leftSection={<Trash2 size={16} aria-hidden />} onClick={onDelete}>
-            Delete the expense
-          </Menu.Item>
-        )}
-      </Menu.Dropdown>
-    </Menu>
+      )}
+    </MoreMenu>
   );
 }

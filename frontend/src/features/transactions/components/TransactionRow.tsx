@@ -69,11 +69,6 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
           )}
           {onItsWay && <VisuallyHidden>, change on its way</VisuallyHidden>}
         </Group>
-        {note !== null && (
-          <Text size="xs" dir="auto" className="row-note">
-            {note}
-          </Text>
-        )}
       </div>
       <div className="row-category">
         <CategoryCell
@@ -97,6 +92,11 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
         onNote={() => setWriting(true)}
         onDelete={transaction.source === "manual" ? () => onDelete(row) : null}
       />
+      {note !== null && (
+        <Text size="xs" dir="auto" className="row-note">
+          {note}
+        </Text>
+      )}
       <NoteDialog
         opened={writing}
         note={note}
