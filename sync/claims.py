@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from sync import log
 from sync.changes import Cursor, Marked, OwnerRow, read_marks, read_owners
+from sync.documents import month_name
 from sync.plan import Claim
-from sync.projection import Documents, month_name, months_of, place, project
+from sync.projection import Documents, months_of, place, project
 
 ROUND_MARKS = 20_000
 REQUEST_WRITES = 5_000
@@ -70,12 +71,16 @@ def _parts(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int]) -> d
 
 def _part(cursor: Cursor, owner: str, marks: dict[str, Marked], room: int) -> _Part:
     """Marks of a shape that only a newer process knows stay: acknowledging them here would lose their documents."""
-    known = {path: marked for path, marked in marks.items() if place(path) is not None}
+    known = {path: marked for path, marked in marks.items() if _is_known(owner, path)}
     if len(known) < len(marks):
         log.get(__name__).warning("marks_of_a_newer_shape", owner=owner, marks=len(marks) - len(known))
     part = _Part(known, {}, frozenset(), {}) if len(known) <= room else _newest_months(cursor, known, room)
     part.left = {path: marked for path, marked in marks.items() if path not in part.claimed}
     return part
+
+
+def _is_known(owner: str, path: str) -> bool:
+    return (path == owner or path.startswith(f"{owner}/")) and place(path) is not None
 
 
 def _newest_months(cursor: Cursor, marks: dict[str, Marked], room: int) -> _Part:

@@ -16,8 +16,9 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
+from sync.documents import SCHEMA_VERSION, Document, Unshowable, window_of
 from sync.encode import Unencodable, delete_write, digest, encode, nameable, set_write
-from sync.projection import SCHEMA_VERSION, Document, Documents, Unshowable, window_of
+from sync.projection import Documents
 
 
 class Observed(NamedTuple):

@@ -1,9 +1,9 @@
 """The projection: the documents that the ledger says should exist, for any set of paths.
 
-One set-based query per document kind, for all owners of a round at once, inside the caller's snapshot; the documents
-are built purely from those rows. A path without a document in the answer should not exist. Version and time fields
-are added by plan.py, which knows the marks. Nothing is cached and nothing is counted incrementally: a month is summed
-from its own rows by index, whenever it is built. Called by mirror.py and reconcile.py; fields: docs/documents.md.
+One set-based query per document kind, for all owners of a round at once, inside the caller's snapshot; documents.py
+builds the documents purely from those rows. A path without a document in the answer should not exist. Version and time
+fields are added by plan.py, which knows the marks. Nothing is cached and nothing is counted incrementally: a month is
+summed from its own rows by index, whenever it is built. Called by mirror.py and reconcile.py.
 """
 
 from __future__ import annotations
@@ -12,25 +12,23 @@ import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from sync.changes import Cursor, OwnerRow
-from sync.money import digits, exact, minor
-
-Document: TypeAlias = dict[str, Any]
-
-
-class Unshowable(NamedTuple):
-    """Stands for a document that should exist and cannot be built, such as one with an amount that is no number."""
-
-    reason: str
-    month: str | None
-
+from sync.documents import (
+    Budget,
+    Document,
+    Total,
+    Unshowable,
+    account_document,
+    budget_document,
+    head_document,
+    month_document,
+    month_name,
+    transaction_document,
+)
 
 Documents: TypeAlias = dict[str, Document | Unshowable]
-
-SCHEMA_VERSION = 1
 
 
 class Place(NamedTuple):
@@ -76,29 +74,6 @@ def months_of(cursor: Cursor, paths: Sequence[str]) -> dict[str, date]:
     return {f"users/{user_id}/transactions/{entry_id}": month for user_id, entry_id, month in cursor.fetchall()}
 
 
-def window_of(first_month: date | None) -> str | None:
-    """Names the first mirrored month."""
-    return None if first_month is None else month_name(first_month)
-
-
-def month_name(month: date) -> str:
-    """yyyy-mm, as documents and paths have it."""
-    return f"{month.year:04}-{month.month:02}"
-
-
-# --- the head ---
-
-
-def head_document(owner: OwnerRow) -> Document:
-    """An owner's own document."""
-    return {
-        "schemaVersion": SCHEMA_VERSION,
-        "email": owner.email,
-        "displayName": owner.display_name,
-        "window": {"firstMonth": window_of(owner.first_month)},
-    }
-
-
 # --- transactions ---
 
 _MONTHS_OF = """
@@ -130,33 +105,6 @@ def _transactions(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     }
 
 
-def transaction_document(row: Sequence[Any]) -> Document:
-    """A transaction of a month inside the window."""
-    (month, spent_on, bank_date, authorized, name, merchant, amount, iso, unofficial, by_user, by_rule, by_bank,
-     detailed, note, pending, source, account_id, channel) = row  # fmt: skip
-    return {
-        "month": month_name(month),
-        "date": spent_on.isoformat(),
-        "bankDate": bank_date.isoformat(),
-        "authorizedDate": None if authorized is None else authorized.isoformat(),
-        "name": name,
-        "merchantName": merchant,
-        "amountMinor": None if iso is None else minor(amount, iso),
-        "amount": exact(amount),
-        "currency": iso,
-        "unofficialCurrency": unofficial,
-        "currencyDigits": None if iso is None else digits(iso),
-        "categoryId": by_user or by_rule or by_bank,
-        "categoryOwner": "user" if by_user else "rule" if by_rule else "bank",
-        "bankCategory": detailed,
-        "note": note,
-        "pending": pending,
-        "source": source,
-        "accountId": account_id,
-        "paymentChannel": channel,
-    }
-
-
 # --- months ---
 
 _MONTHS = """
@@ -175,28 +123,6 @@ _BUDGETS_OF = """
 select user_id, id::text, category_id, iso_currency, limit_amount, starts_month from budgets
 where user_id = any (%s) and removed_at is null order by user_id, id
 """
-
-
-class Total(NamedTuple):
-    """The live rows of one month, currency and category."""
-
-    iso: str | None
-    unofficial: str | None
-    category_id: str
-    outside: bool
-    amount: Decimal
-    rows: int
-    pending: int
-
-
-class Budget(NamedTuple):
-    """A live budget."""
-
-    id: str
-    category_id: str
-    iso: str
-    limit: Decimal
-    starts_month: date
 
 
 def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
@@ -223,67 +149,6 @@ def _budgets_of(cursor: Cursor, user_ids: list[str]) -> Mapping[str, list[Budget
     return budgets
 
 
-def month_document(month: date, totals: Sequence[Total], budgets: Sequence[Budget], first: date | None) -> Document:
-    """A month's totals: exact sums, rounded once to minor units."""
-    by_currency: dict[str, list[Total]] = defaultdict(list)
-    for total in totals:
-        if total.iso is not None:
-            by_currency[total.iso].append(total)
-    return {
-        "month": month_name(month),
-        "currencies": {iso: _currency(iso, rows) for iso, rows in by_currency.items()},
-        "unofficial": _unofficial([total for total in totals if total.iso is None]),
-        "count": sum(total.rows for total in totals),
-        "pendingCount": sum(total.pending for total in totals),
-        "budgets": [_progress(budget, totals) for budget in budgets if budget.starts_month <= month],
-        "inWindow": first is not None and month >= first,
-        "complete": True,
-    }
-
-
-def _currency(iso: str, totals: Sequence[Total]) -> Document:
-    inside = [total for total in totals if not total.outside]
-    spend = sum((total.amount for total in inside), Decimal(0))
-    return {
-        "digits": digits(iso),
-        "spendMinor": minor(spend, iso),
-        "spend": exact(spend),
-        "count": sum(total.rows for total in totals),
-        "pendingCount": sum(total.pending for total in totals),
-        "categories": {total.category_id: _category(iso, total) for total in inside},
-        "outside": {total.category_id: _category(iso, total) for total in totals if total.outside},
-    }
-
-
-def _category(iso: str, total: Total) -> Document:
-    return {"minor": minor(total.amount, iso), "amount": exact(total.amount), "count": total.rows}
-
-
-def _unofficial(totals: Sequence[Total]) -> Document:
-    shown: dict[str, Document] = {}
-    for code in sorted({str(total.unofficial) for total in totals}):
-        rows = [total for total in totals if total.unofficial == code]
-        spend = sum((total.amount for total in rows if not total.outside), Decimal(0))
-        shown[code] = {"spend": exact(spend), "count": sum(total.rows for total in rows)}
-    return shown
-
-
-def _progress(budget: Budget, totals: Sequence[Total]) -> Document:
-    spent = sum(
-        (total.amount for total in totals if (total.iso, total.category_id) == (budget.iso, budget.category_id)),
-        Decimal(0),
-    )
-    return {
-        "budgetId": budget.id,
-        "categoryId": budget.category_id,
-        "currency": budget.iso,
-        "limitMinor": minor(budget.limit, budget.iso),
-        "limit": exact(budget.limit),
-        "spentMinor": minor(spent, budget.iso),
-        "spent": exact(spent),
-    }
-
-
 # --- accounts, items, categories, budgets ---
 
 _ACCOUNTS = """
@@ -297,33 +162,6 @@ join accounts as a on a.id = w.id and a.user_id = w.user_id and a.removed_at is 
 def _accounts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     cursor.execute(_ACCOUNTS, _columns(_uuids(keys)))
     return {f"users/{row[0]}/accounts/{row[1]}": _try(account_document, row[2:]) for row in cursor.fetchall()}
-
-
-def account_document(row: Sequence[Any]) -> Document:
-    """A bank account with its last known balances."""
-    item_id, name, official, mask, kind, subtype, iso, unofficial, current, available, limit, closed = row
-    return {
-        "itemId": item_id,
-        "name": name,
-        "officialName": official,
-        "mask": mask,
-        "type": kind,
-        "subtype": subtype,
-        "currency": iso,
-        "unofficialCurrency": unofficial,
-        "currencyDigits": None if iso is None else digits(iso),
-        **_balance("current", current, iso),
-        **_balance("available", available, iso),
-        **_balance("limit", limit, iso),
-        "closed": closed,
-    }
-
-
-def _balance(name: str, amount: Decimal | None, iso: str | None) -> Document:
-    return {
-        name: None if amount is None else exact(amount),
-        f"{name}Minor": None if amount is None or iso is None else minor(amount, iso),
-    }
 
 
 _ITEMS = """
@@ -362,17 +200,6 @@ join budgets as b on b.id = w.id and b.user_id = w.user_id and b.removed_at is n
 def _budgets(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     cursor.execute(_BUDGETS, _columns(_uuids(keys)))
     return {f"users/{row[0]}/budgets/{row[1]}": _try(budget_document, Budget(*row[1:])) for row in cursor.fetchall()}
-
-
-def budget_document(budget: Budget) -> Document:
-    """A monthly limit."""
-    return {
-        "categoryId": budget.category_id,
-        "currency": budget.iso,
-        "limitMinor": minor(budget.limit, budget.iso),
-        "limit": exact(budget.limit),
-        "startsMonth": month_name(budget.starts_month),
-    }
 
 
 KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {

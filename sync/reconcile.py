@@ -16,10 +16,11 @@ from typing import Any
 
 from sync.changes import Cursor, Held, OwnerRow, Version, connect, read_mirror_state, read_owners, read_parked
 from sync.deps import Deps
+from sync.documents import Document, Unshowable
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore
 from sync.plan import stand_in, versioned
-from sync.projection import Document, Unshowable, candidates, project
+from sync.projection import candidates, project
 
 # Written by clients, or by later parts of the product: no projection of the ledger.
 _NOT_OURS = frozenset({"intents", "receipts"})

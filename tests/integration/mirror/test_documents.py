@@ -125,6 +125,18 @@ def test_an_update_typed_in_sql_reaches_firestore_while_a_mirror_runs(
     assert_mirrored()
 
 
+def test_a_mark_of_somebody_elses_document_stops_nobody(books, running_mirror, database, eventually, firestore_server):
+    ada, bob = books("ada"), books("bob")
+    ada.add(1)
+    bob.add(1)
+    database.sql("select mark_documents(array['users/ada'], array['users/bob'])")
+
+    running_mirror()
+
+    eventually(lambda: database.sql("select owner, path from changes") == [("users/ada", "users/bob")])
+    assert {"users/ada", "users/bob"} <= firestore_server.documents().keys()
+
+
 def test_marks_of_a_newer_shape_are_left_for_a_newer_mirror(books, running_mirror, database, eventually):
     ada = books()
     ada.add(1)

@@ -1,0 +1,196 @@
+"""The documents, built purely from ledger rows: which fields there are, and how money is rounded.
+
+No I/O and no clock. Money is summed exactly and rounded once to minor units; what cannot be built raises
+ArithmeticError or ValueError, and projection.py shows an Unshowable instead. Version and time fields are added by
+plan.py. Every field is described in docs/documents.md, held to it by a test. Called by projection.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeAlias
+
+from sync.changes import OwnerRow
+from sync.money import digits, exact, minor
+
+SCHEMA_VERSION = 1
+
+Document: TypeAlias = dict[str, Any]
+
+
+class Unshowable(NamedTuple):
+    """Stands for a document that should exist and cannot be built, such as one with an amount that is no number."""
+
+    reason: str
+    month: str | None
+
+
+def window_of(first_month: date | None) -> str | None:
+    """Names the first mirrored month."""
+    return None if first_month is None else month_name(first_month)
+
+
+def month_name(month: date) -> str:
+    """yyyy-mm, as documents and paths have it."""
+    return f"{month.year:04}-{month.month:02}"
+
+
+def head_document(owner: OwnerRow) -> Document:
+    """An owner's own document."""
+    return {
+        "schemaVersion": SCHEMA_VERSION,
+        "email": owner.email,
+        "displayName": owner.display_name,
+        "window": {"firstMonth": window_of(owner.first_month)},
+    }
+
+
+def transaction_document(row: Sequence[Any]) -> Document:
+    """A transaction of a month inside the window."""
+    (month, spent_on, bank_date, authorized, name, merchant, amount, iso, unofficial, by_user, by_rule, by_bank,
+     detailed, note, pending, source, account_id, channel) = row  # fmt: skip
+    return {
+        "month": month_name(month),
+        "date": spent_on.isoformat(),
+        "bankDate": bank_date.isoformat(),
+        "authorizedDate": None if authorized is None else authorized.isoformat(),
+        "name": name,
+        "merchantName": merchant,
+        "amountMinor": None if iso is None else minor(amount, iso),
+        "amount": exact(amount),
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        "categoryId": by_user or by_rule or by_bank,
+        "categoryOwner": "user" if by_user else "rule" if by_rule else "bank",
+        "bankCategory": detailed,
+        "note": note,
+        "pending": pending,
+        "source": source,
+        "accountId": account_id,
+        "paymentChannel": channel,
+    }
+
+
+class Total(NamedTuple):
+    """The live rows of one month, currency and category."""
+
+    iso: str | None
+    unofficial: str | None
+    category_id: str
+    outside: bool
+    amount: Decimal
+    rows: int
+    pending: int
+
+
+class Budget(NamedTuple):
+    """A live budget."""
+
+    id: str
+    category_id: str
+    iso: str
+    limit: Decimal
+    starts_month: date
+
+
+def month_document(month: date, totals: Sequence[Total], budgets: Sequence[Budget], first: date | None) -> Document:
+    """A month's totals: exact sums, rounded once to minor units."""
+    by_currency: dict[str, list[Total]] = defaultdict(list)
+    for total in totals:
+        if total.iso is not None:
+            by_currency[total.iso].append(total)
+    return {
+        "month": month_name(month),
+        "currencies": {iso: _currency(iso, rows) for iso, rows in by_currency.items()},
+        "unofficial": _unofficial([total for total in totals if total.iso is None]),
+        "count": sum(total.rows for total in totals),
+        "pendingCount": sum(total.pending for total in totals),
+        "budgets": [_progress(budget, totals) for budget in budgets if budget.starts_month <= month],
+        "inWindow": first is not None and month >= first,
+        "complete": True,
+    }
+
+
+def _currency(iso: str, totals: Sequence[Total]) -> Document:
+    inside = [total for total in totals if not total.outside]
+    spend = sum((total.amount for total in inside), Decimal(0))
+    return {
+        "digits": digits(iso),
+        "spendMinor": minor(spend, iso),
+        "spend": exact(spend),
+        "count": sum(total.rows for total in totals),
+        "pendingCount": sum(total.pending for total in totals),
+        "categories": {total.category_id: _category(iso, total) for total in inside},
+        "outside": {total.category_id: _category(iso, total) for total in totals if total.outside},
+    }
+
+
+def _category(iso: str, total: Total) -> Document:
+    return {"minor": minor(total.amount, iso), "amount": exact(total.amount), "count": total.rows}
+
+
+def _unofficial(totals: Sequence[Total]) -> Document:
+    shown: dict[str, Document] = {}
+    for code in sorted({str(total.unofficial) for total in totals}):
+        rows = [total for total in totals if total.unofficial == code]
+        spend = sum((total.amount for total in rows if not total.outside), Decimal(0))
+        shown[code] = {"spend": exact(spend), "count": sum(total.rows for total in rows)}
+    return shown
+
+
+def _progress(budget: Budget, totals: Sequence[Total]) -> Document:
+    spent = sum(
+        (total.amount for total in totals if (total.iso, total.category_id) == (budget.iso, budget.category_id)),
+        Decimal(0),
+    )
+    return {
+        "budgetId": budget.id,
+        "categoryId": budget.category_id,
+        "currency": budget.iso,
+        "limitMinor": minor(budget.limit, budget.iso),
+        "limit": exact(budget.limit),
+        "spentMinor": minor(spent, budget.iso),
+        "spent": exact(spent),
+    }
+
+
+def account_document(row: Sequence[Any]) -> Document:
+    """A bank account with its last known balances."""
+    item_id, name, official, mask, kind, subtype, iso, unofficial, current, available, limit, closed = row
+    return {
+        "itemId": item_id,
+        "name": name,
+        "officialName": official,
+        "mask": mask,
+        "type": kind,
+        "subtype": subtype,
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        **_balance("current", current, iso),
+        **_balance("available", available, iso),
+        **_balance("limit", limit, iso),
+        "closed": closed,
+    }
+
+
+def _balance(name: str, amount: Decimal | None, iso: str | None) -> Document:
+    return {
+        name: None if amount is None else exact(amount),
+        f"{name}Minor": None if amount is None or iso is None else minor(amount, iso),
+    }
+
+
+def budget_document(budget: Budget) -> Document:
+    """A monthly limit."""
+    return {
+        "categoryId": budget.category_id,
+        "currency": budget.iso,
+        "limitMinor": minor(budget.limit, budget.iso),
+        "limit": exact(budget.limit),
+        "startsMonth": month_name(budget.starts_month),
+    }

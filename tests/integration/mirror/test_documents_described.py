@@ -1,0 +1,71 @@
+"""docs/documents.md describes exactly the fields that are emitted."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+_PAGE = Path(__file__).parents[3] / "docs" / "documents.md"
+_MAPS = {"currencies", "unofficial", "categories", "outside"}
+
+
+def described() -> dict[str, set[str]]:
+    """The fields of each kind, as the page has them."""
+    kinds: dict[str, set[str]] = defaultdict(set)
+    kind = ""
+    for line in _PAGE.read_text().splitlines():
+        if line.startswith("## "):
+            path = re.search(r"`users/\{uid\}(?:/(\w+))?", line)
+            kind = (path.group(1) or "head") if path else "unshowable"
+        elif field := re.match(r"\| `([^`]+)` \|", line):
+            kinds[kind].add(field.group(1))
+    return dict(kinds)
+
+
+def fields(document: Any, prefix: str = "") -> Iterator[str]:
+    """Names every field, with * for the keys of maps and [] for the elements of lists."""
+    for key, value in document.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            open_map = key in _MAPS
+            for inner_key, inner in value.items():
+                if open_map:
+                    yield from fields(inner, f"{name}.*.")
+                else:
+                    yield from fields({inner_key: inner}, f"{name}.")
+        elif isinstance(value, list):
+            for inner in value:
+                yield from fields(inner, f"{name}[].")
+        else:
+            yield name
+
+
+def emitted(documents: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for path, document in documents.items():
+        segments = path.split("/")
+        kind = "unshowable" if "unshowable" in document else "head" if len(segments) == 2 else segments[2]
+        kinds[kind] |= set(fields(document))
+    return dict(kinds)
+
+
+def test_every_emitted_field_is_described_and_every_described_field_is_emitted(
+    books, mirrored, firestore_server, database
+):
+    ada = books()
+    rows = ada.add(3)
+    ada.add(1, bank_category_id="INCOME")
+    ada.add(1, iso_currency=None, unofficial_currency="BTC")
+    database.sql("insert into categories (id, user_id, name) values ('own', 'ada', 'Plants')")
+    database.sql(
+        "insert into budgets (user_id, category_id, iso_currency, limit_amount, starts_month) "
+        "values ('ada', 'FOOD_AND_DRINK', 'USD', 100, '2026-11-01')"
+    )
+    database.sql("update transactions set name = repeat('n', 1100000) where entry_id = %s", rows[0])
+
+    mirrored()
+
+    assert emitted(firestore_server.documents()) == described()
