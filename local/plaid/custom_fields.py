@@ -19,7 +19,7 @@ WITHOUT_EFFECT = frozenset(
     ("mfa", "holdings", "investment_transactions", "identity", "liability", "inflow_model", "income")
 )
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_LARGEST = Decimal(10) ** 300
+_LARGEST = Decimal(10) ** 15
 
 
 class Unreadable(ValueError):
@@ -69,7 +69,7 @@ class Reader:
             raise self.wrong(name, f"must be a number, not {kind_of(value)}")
         amount: Amount = value
         if not -_LARGEST < amount < _LARGEST:
-            raise self.wrong(name, "is larger than any amount of money")
+            raise self.wrong(name, "is larger than any amount of money: below 10**15, please")
         return amount
 
     def required_number(self, name: str) -> Amount:

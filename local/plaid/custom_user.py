@@ -1,21 +1,22 @@
 """Plaid's custom users: a JSON configuration, given as the password of `user_custom`, becomes accounts and rows.
 
 Tolerant in what the documented schema allows (defaults, unknown extra fields, any number of rows, any date), strict
-and clear where it is invalid: the error names the field or the line. Parts of the schema that other products use
+and clear where it is invalid: the error names the field or the line. An object without one documented field is no
+custom user. Parts of the schema that other products use
 (identity, income, liability, holdings, inflow_model, mfa) are accepted and have no effect; each is named in a warning.
 Nothing is created when anything is wrong.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import subtypes, wire
+from local.plaid import rolling, subtypes, wire
 from local.plaid.custom_fields import Reader, Unreadable, kind_of
 from local.plaid.rows import NO_DESCRIPTION, Amount, Row
 
@@ -76,15 +77,19 @@ class CustomUser:
 def read(text: str, today: date) -> CustomUser:
     """Reads a configuration; rows with a posting date after `today` are pending. Raises Unreadable."""
     warnings: list[str] = []
-    top = Reader(_parse(text), "", warnings)
+    parsed = _parse(text)
+    top = Reader(parsed, "", warnings)
     top.names(_TOP)
+    if parsed and not parsed.keys() & set(_TOP):
+        raise Unreadable(f"the configuration has no field of a custom user; these are {', '.join(_TOP)}")
     _version(top)
     force = top.choice("force_error", FORCED_ERRORS)
-    top.choice("recaptcha", ("good", "bad"))
+    if top.choice("recaptcha", ("good", "bad")) == "bad":
+        force = force or "RECAPTCHA_BAD"
     accounts, rows = _accounts(top, today)
-    if top.flag("roll_dates_forward") and rows:
+    if top.flag("roll_dates_forward"):
         try:
-            rows = list(_rolled(rows, today))
+            rows = rolling.rolled(rows, parsed, today)
         except OverflowError:
             raise top.wrong("roll_dates_forward", "moves a date out of the calendar") from None
     rows = [replace(row, pending=row.date > today) for row in rows]
@@ -98,15 +103,17 @@ def _parse(text: str) -> dict[str, Any]:
         parsed = wire.loads(text.removeprefix("\ufeff"))
     except RecursionError as error:
         raise Unreadable("the configuration is nested too deeply") from error
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise Unreadable(f"the configuration is not JSON: {error}") from error
+    except ValueError as error:
+        raise Unreadable(f"the configuration has an unusable number: {str(error).split(';')[0]}") from error
     if not isinstance(parsed, dict):
         raise Unreadable(f"the configuration must be an object, not {kind_of(parsed)}")
     return parsed
 
 
 def _version(top: Reader) -> None:
-    if str(top.value("version") or 2) not in ("1", "2"):
+    if top.value("version") not in (None, 1, 2, "1", "2"):
         raise top.wrong("version", "must be 1 or 2")
 
 
@@ -114,6 +121,8 @@ def _accounts(top: Reader, today: date) -> tuple[list[Account] | None, list[Row]
     listed = top.objects("override_accounts")
     if listed is None:
         return None, []
+    if not listed:
+        raise top.wrong("override_accounts", "is an empty list of accounts; without this field data is generated")
     if len(listed) > MOST_ACCOUNTS:
         raise top.wrong("override_accounts", f"may hold {MOST_ACCOUNTS} accounts, not {len(listed)}")
     accounts: list[Account] = []
@@ -188,12 +197,3 @@ def _row(reader: Reader, account: int, currency: str) -> Row:
         reader.day("date_transacted"),
         reader.currency("currency") or currency,
     )
-
-
-def _rolled(rows: list[Row], today: date) -> Iterator[Row]:
-    """Shifts all dates so that the newest purchase happened today; distances stay."""
-    newest = max(row.authorized_date or row.date for row in rows)
-    shift = timedelta(days=(today - newest).days)
-    for row in rows:
-        transacted = row.authorized_date + shift if row.authorized_date else None
-        yield replace(row, date=row.date + shift, authorized_date=transacted)

@@ -67,6 +67,7 @@ KINDS: dict[str, _Kind] = {
     "ITEM_NOT_SUPPORTED": _Kind(_ITEM, "this account is currently not supported", "This account is not supported."),
     "MFA_NOT_SUPPORTED": _Kind(_ITEM, "this account requires an MFA type that is not currently supported"),
     "NO_ACCOUNTS": _Kind(_ITEM, "no valid accounts exist for this item", "No open accounts were found at this bank."),
+    "RECAPTCHA_BAD": _Kind("RECAPTCHA_ERROR", "The provided reCAPTCHA response was incorrect. Please try again."),
     "USER_SETUP_REQUIRED": _Kind(
         _ITEM, "the account has not been fully set up", "Visit your bank's website and finish setting up the account."
     ),

@@ -88,8 +88,6 @@ def _custom(password: str, today: date, days: int, dice_of: Callable[..., Random
     warnings = list(dict.fromkeys(user.warnings))[:_MOST_WARNINGS]
     if user.accounts is None:
         return replace(_good(f"custom {user.seed or ''}", today, days, dice_of), warnings=warnings)
-    if not user.accounts:
-        raise PlaidError("NO_ACCOUNTS", "the custom user has an empty list of accounts")
     return Profile(user.accounts, sorted(user.rows, key=lambda row: row.date), warnings)
 
 
