@@ -22,6 +22,7 @@ Json = Mapping[str, Any]
 # Rows written under an older shape are written anew when Plaid sends them again: raise it when a column is added.
 _SHAPE = b"1:"
 _WHOLE_DIGITS, _DECIMALS = 18, 10
+_SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 _EXACT = Context(prec=10_000)
 _KEYS = (
     "transactions_update_status",
@@ -315,14 +316,18 @@ def _money(source: Json, key: str) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise PlaidContract(f"{key} is not a number")
     amount = Decimal(value)
-    if not amount.is_finite() or amount.adjusted() >= _WHOLE_DIGITS or _decimals(amount) > _DECIMALS:
+    if not _fits(amount) or not _fits(amount := _rounded(amount)):
         raise PlaidContract(f"{key} does not fit numeric(28,10)")
     return amount
 
 
-def _decimals(amount: Decimal) -> int:
-    digits = -int(amount.as_tuple().exponent)
-    return digits if digits <= _DECIMALS else -int(amount.normalize(_EXACT).as_tuple().exponent)
+def _fits(amount: Decimal) -> bool:
+    return amount.is_finite() and amount.adjusted() < _WHOLE_DIGITS
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    """Plaid's numbers are doubles: digits beyond the ledger's last are their noise, no reason to stop an item."""
+    return amount if int(amount.as_tuple().exponent) >= -_DECIMALS else amount.quantize(_SMALLEST, context=_EXACT)
 
 
 def _money_or_none(source: Json, key: str) -> Decimal | None:

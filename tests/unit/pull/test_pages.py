@@ -38,7 +38,25 @@ def test_an_amount_is_kept_exactly_as_the_json_text_says(told: str, kept: str) -
     assert read_row(row("a") | transaction).amount == Decimal(kept)
 
 
-@pytest.mark.parametrize("told", ["0.00000000001", "1000000000000000000", "1E400", "true", "null", '"10"', "[]"])
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ("5.234567890123456", "5.2345678901"),
+        ("0.30000000000000004", "0.3"),
+        ("1234.5600000000002", "1234.56"),
+        ("-0.00000000015", "-0.0000000002"),
+        ("1E-400", "0"),
+    ],
+)
+def test_digits_that_only_a_double_has_do_not_stop_an_item(told: str, kept: str) -> None:
+    transaction = parse_json(b'{"amount": %s}' % told.encode())
+
+    assert read_row(row("a") | transaction).amount == Decimal(kept)
+
+
+@pytest.mark.parametrize(
+    "told", ["1000000000000000000", "999999999999999999.99999999999", "1E400", "true", "null", '"10"', "[]"]
+)
 def test_an_amount_that_the_ledger_cannot_hold_breaks_the_contract(told: str) -> None:
     transaction = parse_json(b'{"amount": %s}' % told.encode())
 
