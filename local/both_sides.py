@@ -27,7 +27,7 @@ where t.user_id = %(uid)s and t.removed_at is null and e.removed_at is null and 
 group by 1, 2, 3 order by 1, 2, 3
 """
 _COUNTS = """
-select count(*), count(*) filter (where coalesce(t.authorized_date, t.date) < w.first_month),
+select count(t.id), count(t.id) filter (where coalesce(t.authorized_date, t.date) < w.first_month),
        count(distinct date_trunc('month', coalesce(t.authorized_date, t.date)))
 from mirror_window w
 left join (transactions t join entries e on e.id = t.entry_id and e.removed_at is null)

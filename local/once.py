@@ -13,8 +13,9 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +25,14 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from local.both_sides import compare
 from local.listener import Listener
 from local.person import Person, Refused
+from local.plaid import custom_user, wire
+from local.plaid.custom_fields import Unreadable
 from local.postgres import free_port
 from local.stack import Stack
 
 _SEEN_SECONDS = 60
 _IMPORT_SECONDS = 300
+_LEDGER_DECIMALS = 10
 
 
 class UnreadableUserFile(ValueError):
@@ -39,17 +43,26 @@ class ProofFailed(RuntimeError):
     """A step of the proof did not happen; the message says which."""
 
 
+@dataclass(frozen=True)
+class UserFile:
+    """A valid custom-user file: its own text, which the bank is given, and what it says, amounts exact."""
+
+    path: Path
+    text: str
+    configuration: dict[str, Any]
+
+
 def prove(user_file: Path | None, *, as_json: bool) -> int:
     """Runs the proof and prints its outcome; answers the exit code."""
     console = Console(stderr=True, quiet=as_json)
     try:
-        configuration = read_user_file(user_file) if user_file else None
+        given = read_user_file(user_file) if user_file else None
     except UnreadableUserFile as error:
         return _print({"ok": False, "error": {"code": "unreadable-user-file", "detail": str(error)}}, as_json, 2)
     state = Path(tempfile.mkdtemp(prefix="livespend-once-")).resolve()
     stack = Stack(state, free_port(), durable=False, sweep_seconds=5)
     try:
-        outcome = _prove(stack, user_file, configuration, console)
+        outcome = _prove(stack, given, console)
     except (Refused, ProofFailed, TimeoutError, RuntimeError) as error:
         outcome = {"ok": False, "error": {"code": _code(error), "detail": str(error)}}
     finally:
@@ -58,26 +71,21 @@ def prove(user_file: Path | None, *, as_json: bool) -> int:
     return _print(outcome, as_json, 0 if outcome["ok"] else 1)
 
 
-def read_user_file(path: Path) -> dict[str, Any]:
-    """Answers the custom-user configuration with exact amounts; raises UnreadableUserFile."""
+def read_user_file(path: Path) -> UserFile:
+    """Reads and checks a custom-user file as the bank will; raises UnreadableUserFile naming line or field."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        text = path.read_text(encoding="utf-8-sig")
+        custom_user.read(text, datetime.now(UTC).date())
     except OSError as error:
         raise UnreadableUserFile(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UnreadableUserFile(f"{path}: not UTF-8 text (byte {error.start})") from error
-    except json.JSONDecodeError as error:
-        raise UnreadableUserFile(
-            f"{path}: not JSON: {error.msg} at line {error.lineno} column {error.colno}"
-        ) from error
-    if not isinstance(found, dict):
-        raise UnreadableUserFile(f"{path}: the top level must be an object, as in Plaid's custom-user schema")
-    return found
+    except Unreadable as error:
+        raise UnreadableUserFile(f"{path}: {error}") from error
+    return UserFile(path, text, wire.loads(text))
 
 
-def _prove(
-    stack: Stack, user_file: Path | None, configuration: dict[str, Any] | None, console: Console
-) -> dict[str, Any]:
+def _prove(stack: Stack, given: UserFile | None, console: Console) -> dict[str, Any]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("starting")
@@ -86,11 +94,11 @@ def _prove(
         progress.update(task, description="linking a bank")
         person = Person.sign_in_or_up(stack, f"once-{int(time.time())}@livespend.test", "once-and-only")
         person.introduce("Once")
-        _link(person, user_file)
+        _link(person, given)
         progress.update(task, description="waiting until everything is mirrored")
         person.wait_until_mirrored(seconds=_IMPORT_SECONDS)
         imported = compare(stack, person.uid)
-        problems = imported.problems + _differences_from_file(configuration, imported.ledger)
+        problems = imported.problems + _differences_from_file(given, imported.ledger)
         progress.update(task, description="buying and editing")
         with Listener(stack.firestore, stack.project, person.uid) as listener:
             hops = {"purchase": _purchase(stack, person, listener)}
@@ -101,16 +109,21 @@ def _prove(
         progress.update(task, description="comparing ledger and mirror")
         final = compare(stack, person.uid)
     problems += final.problems
-    return {"ok": not problems, "user": person.uid, **final.report(), "file": _file_report(configuration), "hops": hops,
+    return {"ok": not problems, "user": person.uid, **final.report(), "file": _file_report(given), "hops": hops,
             "problems": problems}  # fmt: skip
 
 
-def _link(person: Person, user_file: Path | None) -> None:
-    if user_file is None:
+def _link(person: Person, given: UserFile | None) -> None:
+    if given is None:
         person.link_bank("user_good", "pass_good")
-    else:
+        return
+    try:
         # The file's own text: numbers travel as they are written.
-        person.link_bank("user_custom", user_file.read_text(encoding="utf-8"))
+        person.link_bank("user_custom", given.text)
+    except Refused as refused:
+        forced = given.configuration.get("force_error")
+        asked = f"force_error asks the bank for {forced}: " if forced else ""
+        raise Refused(f"{given.path}: {asked}{refused}") from refused
 
 
 # --- the two changes, and what each hop took --------------------------------------------------------------------------
@@ -176,34 +189,35 @@ def _ms(start: datetime, end: datetime) -> float:
 
 def _file_rows(configuration: dict[str, Any]) -> list[tuple[str, str, Decimal]]:
     rows = []
-    for account in configuration.get("override_accounts") or []:
+    for account in configuration["override_accounts"]:
         for row in account.get("transactions") or []:
             currency = str(row.get("currency") or account.get("currency") or "USD").upper()
-            spent_on = str(row.get("date_transacted") or row.get("date_posted"))[:7]
-            rows.append((spent_on, currency, Decimal(str(row["amount"]))))
+            rows.append((row["date_transacted"][:7], currency, round(Decimal(row["amount"]), _LEDGER_DECIMALS)))
     return rows
 
 
-def _differences_from_file(configuration: dict[str, Any] | None, ledger: dict[str, Any]) -> list[str]:
+def _rolled_rows(text: str) -> list[tuple[str, str, Decimal]]:
+    """Where all dates roll forward, the file alone does not say which month a row lands in: the bank's reader does."""
+    read = custom_user.read(text, datetime.now(UTC).date())
+    return [
+        ((row.authorized_date or row.date).isoformat()[:7], row.currency, round(Decimal(row.amount), _LEDGER_DECIMALS))
+        for row in read.rows
+    ]
+
+
+def _differences_from_file(given: UserFile | None, ledger: dict[str, Any]) -> list[str]:
     """The ledger after the import must hold each row of the file: count, and sum per month and currency."""
-    if not configuration or not configuration.get("override_accounts"):
+    if given is None or not given.configuration.get("override_accounts"):
         return []
-    try:
-        rows = _file_rows(configuration)
-    except (KeyError, InvalidOperation) as error:
-        return [f"a row of the file has no usable amount: {error}"]
-    # Rolled dates move every row by the same days: only the currencies can be held to the file then.
-    rolled = bool(configuration.get("roll_dates_forward"))
-    expected = _summed((("" if rolled else month, currency), amount) for month, currency, amount in rows)
-    found = _summed(
-        (("" if rolled else month, currency), amount) for (month, currency), amount in ledger["sums"].items()
-    )
+    rolls = given.configuration.get("roll_dates_forward")
+    rows = _rolled_rows(given.text) if rolls else _file_rows(given.configuration)
+    expected, found = _summed(((month, currency), amount) for month, currency, amount in rows), ledger["sums"]
     problems = []
     if ledger["transactions"] != len(rows):
         problems.append(f"the file has {len(rows)} transactions, the ledger {ledger['transactions']}")
     for key in sorted(expected.keys() | found.keys()):
         if expected.get(key) != found.get(key):
-            name = " ".join(filter(None, key))
+            name = " ".join(key)
             problems.append(f"{name}: the file sums to {expected.get(key)}, the ledger to {found.get(key)}")
     return problems
 
@@ -215,10 +229,10 @@ def _summed(parts: Iterable[tuple[tuple[str, str], Decimal]]) -> dict[tuple[str,
     return sums
 
 
-def _file_report(configuration: dict[str, Any] | None) -> dict[str, int] | None:
-    if configuration is None:
+def _file_report(given: UserFile | None) -> dict[str, int] | None:
+    if given is None:
         return None
-    accounts = configuration.get("override_accounts") or []
+    accounts = given.configuration.get("override_accounts") or []
     return {"accounts": len(accounts), "transactions": sum(len(a.get("transactions") or []) for a in accounts)}
 
 

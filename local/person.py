@@ -60,7 +60,7 @@ class Person:
         keys = {"PLAID-CLIENT-ID": PLAID_CLIENT_ID, "PLAID-SECRET": PLAID_SECRET}
         answer = requests.post(f"{self.stack.plaid}{path}", json=body, headers=keys, timeout=_TIMEOUT)
         if answer.status_code != 200:
-            raise Refused(f"the bank answered {answer.status_code}: {answer.text[:2000]}")
+            raise Refused(f"the bank answered {answer.status_code}: {_told(answer)}")
         return dict(answer.json())
 
     def buy(self, **purchase: Any) -> dict[str, Any]:
@@ -101,3 +101,12 @@ class Person:
         if answer.status_code >= 400:
             raise Refused(f"{method} {path} answered {answer.status_code}: {answer.text[:2000]}")
         return answer.json() if answer.content else None
+
+
+def _told(answer: requests.Response) -> str:
+    """What Plaid's error says; the raw answer if it is none."""
+    try:
+        error = answer.json()
+        return f"{error['error_code']}: {error['error_message']}"
+    except (ValueError, KeyError, TypeError):
+        return answer.text[:2000]

@@ -40,6 +40,10 @@ def test_a_custom_user_arrives_whole_on_both_sides(name: str):
         (b'{"override_accounts": [', "line 1"),
         (b"\xff\xfe\x00", "UTF-8"),
         (b'["not", "an", "object"]', "object"),
+        (
+            b'{"override_accounts": [{"type": "credit", "transactions": [{"amount": "a lot"}]}]}',
+            "transactions[0].amount",
+        ),
     ],
 )
 def test_an_unreadable_file_is_named_before_anything_starts(tmp_path: Path, content: bytes, said: str):
@@ -60,13 +64,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path):
     assert "nobody.json" in outcome["error"]["detail"]
 
 
-def test_a_configuration_that_the_bank_refuses_says_what_is_wrong_with_it(tmp_path: Path):
+def test_an_error_that_the_file_asks_the_bank_for_is_told(tmp_path: Path):
     path = tmp_path / "user.json"
-    account = {"type": "depository", "subtype": "checking", "transactions": [{"amount": "a lot"}]}
-    path.write_text(json.dumps({"override_accounts": [account]}))
+    path.write_text(json.dumps({"force_error": "ITEM_LOCKED"}))
 
     code, outcome = once("--user-file", str(path))
 
     assert code == 1
     assert outcome["error"]["code"] == "refused"
-    assert "amount" in outcome["error"]["detail"]
+    assert str(path) in outcome["error"]["detail"]
+    assert "ITEM_LOCKED" in outcome["error"]["detail"]
