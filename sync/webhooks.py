@@ -47,31 +47,25 @@ class Receipt:
     duplicate: bool
 
 
-class _Duplicate(Exception):
-    """Ends the transaction: the same signed webhook is in the inbox."""
-
-
 def receive(deps: Deps, body: bytes, signature: str | None) -> Receipt:
-    """Verifies and stores one webhook, then rings `pull_item`. Twice is safe: a replay changes nothing.
+    """Verifies and stores one webhook, then rings `pull_item`. Twice is safe: a replay is stored once.
 
-    Raises WebhookRejected (nothing is stored), or PlaidTransient when a new signing key cannot be fetched now. A body
-    that is signed but not readable is stored as ignored: refusing it would only make Plaid send it again.
+    A replay asks for a pull all the same: Plaid signs to the second, so news that came after the first was pulled may
+    look like it. Raises WebhookRejected (nothing is stored), or PlaidTransient when a new signing key cannot be
+    fetched now. A body that is signed but not readable is stored as ignored: refusing it would only make Plaid send it
+    again.
     """
     issued_at = verify(deps, body, signature)
     told = _read(body)
     work = needs_work(told["webhook_type"], told["webhook_code"]) and told["plaid_item_id"] is not None
-    try:
-        with transaction(deps.engine) as connection:
-            item_id = connection.execute(_WANT, told).scalar() if work else None
-            state = "ignored" if not work else "new" if item_id else "unmatched"
-            row = told | {"body": body, "body_sha256": _sha256(body), "issued_at": issued_at, "state": state}
-            if connection.execute(_STORE, row).rowcount == 0:
-                raise _Duplicate
-    except _Duplicate:
-        return Receipt(state, item_id, duplicate=True)
+    with transaction(deps.engine) as connection:
+        item_id = connection.execute(_WANT, told).scalar() if work else None
+        state = "ignored" if not work else "new" if item_id else "unmatched"
+        row = told | {"body": body, "body_sha256": _sha256(body), "issued_at": issued_at, "state": state}
+        duplicate = connection.execute(_STORE, row).rowcount == 0
     if item_id:
         deps.ring("pull_item", {"item_id": str(item_id)})
-    return Receipt(state, item_id, duplicate=False)
+    return Receipt(state, item_id, duplicate)
 
 
 def verify(deps: Deps, body: bytes, signature: str | None) -> datetime:

