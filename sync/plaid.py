@@ -17,7 +17,7 @@ from sync.webhook_keys import WebhookKeys
 
 PAGE_SIZE = 500
 DAYS_REQUESTED = 730
-_TIMEOUT = (3.05, 60.0)
+_CONNECT_SECONDS, _READ_SECONDS = 3.05, 60.0
 _COUNTRIES = ["US"]
 
 _UNKNOWN_KEY = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
@@ -27,13 +27,21 @@ class Plaid:
     """Plaid's API for one client id. Threads may share it; each call is one HTTP request with a time limit."""
 
     def __init__(
-        self, *, url: str, client_id: str, secret: str, webhook_url: str | None = None, redirect_uri: str | None = None
+        self,
+        *,
+        url: str,
+        client_id: str,
+        secret: str,
+        webhook_url: str | None = None,
+        redirect_uri: str | None = None,
+        read_seconds: float = _READ_SECONDS,
     ) -> None:
         import plaid
         from plaid.api import plaid_api
 
         self._webhook_url = webhook_url
         self._redirect_uri = redirect_uri
+        self._timeout = (_CONNECT_SECONDS, read_seconds)
         configuration = plaid.Configuration(
             host=url.rstrip("/"), api_key={"clientId": client_id, "secret": secret, "plaidVersion": "2020-09-14"}
         )
@@ -130,7 +138,7 @@ class Plaid:
         from urllib3.exceptions import HTTPError
 
         try:
-            reply = getattr(self._api, endpoint)(request, _preload_content=False, _request_timeout=_TIMEOUT)
+            reply = getattr(self._api, endpoint)(request, _preload_content=False, _request_timeout=self._timeout)
             return bytes(reply.data)
         except self._refusal as refusal:
             raise translated(endpoint, refusal.status, refusal.body) from None

@@ -41,8 +41,20 @@ def environment(linked: Linked, redis_url: str = "redis://127.0.0.1:9/0", **extr
 
 def pull_in_child(linked: Linked, **extra: str) -> int:
     """Pulls in a child process; answers its exit code (negative: the signal that ended it)."""
+    with pulling_child(linked, **extra) as child:
+        return child.wait(60)
+
+
+@contextmanager
+def pulling_child(linked: Linked, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A child process that pulls; it does not outlive the block."""
     command = [sys.executable, "-c", _PULL, str(linked.item_id)]
-    return subprocess.run(command, cwd=ROOT, env=environment(linked, **extra), timeout=60).returncode
+    child = subprocess.Popen(command, cwd=ROOT, env=environment(linked, **extra))
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.wait(10)
 
 
 @contextmanager

@@ -1,13 +1,17 @@
-"""docs/pull.md names every code that has an effect."""
+"""docs/pull.md names every code that has an effect, and every vector with the test that proves it."""
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 from sync.inbox import EFFECTS
 from sync.plaid_codes import KINDS
 
-PAGE = (Path(__file__).parents[3] / "docs" / "pull.md").read_text()
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "pull.md").read_text()
+VECTORS = re.findall(r"^\| (\d+) \| [^|]+ \| ([^|]+) \|$", PAGE.split("\n## Vectors\n")[1].split("\n## ")[0], re.M)
 
 
 def test_every_error_code_with_an_effect_is_documented() -> None:
@@ -16,3 +20,33 @@ def test_every_error_code_with_an_effect_is_documented() -> None:
 
 def test_every_webhook_code_with_an_effect_is_documented() -> None:
     assert [code for _, code in EFFECTS if f"`{code}`" not in PAGE] == []
+
+
+def test_every_vector_is_in_the_table_with_a_test_or_with_what_is_missing() -> None:
+    assert [int(number) for number, _ in VECTORS] == list(range(1, 76))
+    assert [number for number, told in VECTORS if "`test_" not in told and "not yet: " not in told] == []
+
+
+def test_every_test_that_a_vector_names_exists() -> None:
+    named = {name for _, told in VECTORS for name in re.findall(r"`(\w+)`", told)}
+
+    assert named - set(_tests(ROOT / "tests")) == set()
+
+
+def test_every_test_of_a_vector_stands_in_its_row() -> None:
+    table = dict(VECTORS)
+    told = _tests(ROOT / "tests" / "integration" / "pull" / "vectors")
+    numbers = {name: re.match(r"Vector (\d+): ", docstring) for name, docstring in told.items()}
+
+    assert numbers != {}
+    assert [name for name, number in numbers.items() if not number or f"`{name}`" not in table[number[1]]] == []
+
+
+def _tests(folder: Path) -> dict[str, str]:
+    """The tests below a folder, with their docstrings."""
+    found = {}
+    for module in folder.rglob("test_*.py"):
+        for node in ast.parse(module.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found[node.name] = ast.get_docstring(node) or ""
+    return found
