@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from multiprocessing.synchronize import Barrier
+from multiprocessing.connection import Connection
 
 import psycopg2
 
@@ -26,19 +26,25 @@ _ROUNDS = 5
 
 def main(commits: int) -> None:
     started, noop = time.monotonic(), free_port()
+    writers = [_Writer(f"bench{number + 1}") for number in range(_CONNECTIONS)]  # forked before there is any thread
     with ground() as bench, child("bench.noop_firestore", str(noop)):
         bench.people(_CONNECTIONS, 1)
+
+        def measure(*, notify: bool) -> float:
+            return _commits_per_second(writers, bench.url(), commits, notify=notify)
+
+        def with_mirror(*, notify: bool) -> float:
+            return _with_mirror(bench, f"127.0.0.1:{noop}", lambda: measure(notify=notify))
+
         arms = {
-            "silent": lambda: _commits_per_second(bench, commits, notify=False),
-            "notify in every commit": lambda: _commits_per_second(bench, commits, notify=True),
-            "on turning dirty, mirror running": lambda: _with_mirror(
-                bench, f"127.0.0.1:{noop}", lambda: _commits_per_second(bench, commits, notify=False)
-            ),
-            "in every commit, mirror running": lambda: _with_mirror(
-                bench, f"127.0.0.1:{noop}", lambda: _commits_per_second(bench, commits, notify=True)
-            ),
+            "silent": lambda: measure(notify=False),
+            "notify in every commit": lambda: measure(notify=True),
+            "on turning dirty, mirror running": lambda: with_mirror(notify=False),
+            "in every commit, mirror running": lambda: with_mirror(notify=True),
         }
         figures = interleave(arms, _ROUNDS)
+    for writer in writers:
+        writer.stop()
     publish(
         "doorbell",
         started,
@@ -46,6 +52,19 @@ def main(commits: int) -> None:
         commits_per_second={name: spread(values) for name, values in figures.items()},
         ratio_to_silent={n: paired(v, figures["silent"]) for n, v in figures.items() if n != "silent"},
     )
+
+
+class _Writer:
+    """One person's client in a process of its own; does as many commits as it is told."""
+
+    def __init__(self, user: str) -> None:
+        self.orders, theirs = multiprocessing.Pipe()
+        self._process = multiprocessing.Process(target=_serve, args=(user, theirs), daemon=True)
+        self._process.start()
+
+    def stop(self) -> None:
+        self.orders.send(None)
+        self._process.join(10)
 
 
 def _with_mirror(bench: Ground, address: str, measure: Callable[[], float]) -> float:
@@ -59,33 +78,35 @@ def _with_mirror(bench: Ground, address: str, measure: Callable[[], float]) -> f
         running.join(60)
 
 
-def _commits_per_second(bench: Ground, commits: int, *, notify: bool) -> float:
-    barrier = multiprocessing.Barrier(_CONNECTIONS + 1)
-    writers = [
-        multiprocessing.Process(target=_write, args=(bench.url(), f"bench{n + 1}", commits, notify, barrier))
-        for n in range(_CONNECTIONS)
-    ]
+def _commits_per_second(writers: list[_Writer], url: str, commits: int, *, notify: bool) -> float:
     for writer in writers:
-        writer.start()
-    barrier.wait()
+        writer.orders.send((url, commits, notify))
+    for writer in writers:
+        assert writer.orders.recv() == "connected"
     started = time.perf_counter()
     for writer in writers:
-        writer.join()
-    assert all(writer.exitcode == 0 for writer in writers)
-    return _CONNECTIONS * commits / (time.perf_counter() - started)
+        writer.orders.send("go")
+    for writer in writers:
+        assert writer.orders.recv() == "done"
+    return len(writers) * commits / (time.perf_counter() - started)
 
 
-def _write(url: str, user: str, commits: int, notify: bool, barrier: Barrier) -> None:
-    connection = psycopg2.connect(url)
-    with connection, connection.cursor() as cursor:
-        cursor.execute("select id from entries where user_id = %s limit 1", (user,))
-        (entry,) = cursor.fetchone() or (None,)
-    barrier.wait()
-    for number in range(commits):
+def _serve(user: str, orders: Connection) -> None:
+    while (order := orders.recv()) is not None:
+        url, commits, notify = order
+        connection = psycopg2.connect(url)
         with connection, connection.cursor() as cursor:
-            cursor.execute("update entries set note = %s where id = %s", (f"note {number}", entry))
-            if notify:
-                cursor.execute("select pg_notify('bench_naive', %s)", (user,))
+            cursor.execute("select id from entries where user_id = %s limit 1", (user,))
+            (entry,) = cursor.fetchone() or (None,)
+        orders.send("connected")
+        orders.recv()
+        for number in range(commits):
+            with connection, connection.cursor() as cursor:
+                cursor.execute("update entries set note = %s where id = %s", (f"note {number}", entry))
+                if notify:
+                    cursor.execute("select pg_notify('bench_naive', %s)", (user,))
+        connection.close()
+        orders.send("done")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from local.person import Person
 from local.postgres import free_port
 from local.stack import Stack
 
-_PEOPLE = 16
+_PEOPLE = 40
 _WARM_UP = 20
 _BANK = '{"override_accounts": [{"type": "depository", "subtype": "checking", "transactions": []}]}'
 

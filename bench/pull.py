@@ -95,9 +95,8 @@ def _post(plaid: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _raw_copy(bench: Ground, rows: int) -> float:
-    bench.sql(
-        "drop table if exists bench_copy; create table bench_copy (like transactions including defaults including indexes)"
-    )
+    bench.sql("drop table if exists bench_copy")
+    bench.sql("create table bench_copy (like transactions including defaults including indexes)")
     connection = bench.connect()
     columns = "id, entry_id, user_id, source, amount, iso_currency, date, pending, name, bank_category_id"
     pages = [_page() for _ in range(0, rows, _PAGE)]
