@@ -18,12 +18,13 @@ export interface CategoryCellProps {
 /** The category as a button; pressed, it turns into a search box until something is chosen or it is left. */
 export function CategoryCell({ categoryId, chosen, transactionName, onChange }: CategoryCellProps) {
   const categories = useCategories();
-  const [editing, setEditing] = useState(false);
+  // The category at the press: what arrives meanwhile must not put its name over what is being typed.
+  const [editing, setEditing] = useState<string | null>(null);
   const button = useRef<HTMLButtonElement>(null);
   const { name } = categories.find(categoryId);
 
   const close = (backToButton: boolean) => {
-    setEditing(false);
+    setEditing(null);
     if (backToButton) requestAnimationFrame(() => button.current?.focus());
   };
   const choose = (value: string | null) => {
@@ -32,7 +33,7 @@ export function CategoryCell({ categoryId, chosen, transactionName, onChange }: 
     onChange(value === BANKS_OWN ? null : value);
   };
 
-  if (editing) {
+  if (editing !== null) {
     return (
       <CategorySelect
         aria-label={`Category of ${transactionName}`}
@@ -40,7 +41,7 @@ export function CategoryCell({ categoryId, chosen, transactionName, onChange }: 
         w={220}
         categories={categories}
         first={chosen ? [{ value: BANKS_OWN, label: "Use the bank's category" }] : []}
-        defaultValue={categoryId}
+        value={editing}
         allowDeselect={false}
         defaultDropdownOpened
         autoFocus
@@ -63,7 +64,7 @@ export function CategoryCell({ categoryId, chosen, transactionName, onChange }: 
       maw={220}
       leftSection={<Tag size={12} aria-hidden />}
       aria-label={`Category of ${transactionName}: ${name}. Change`}
-      onClick={() => setEditing(true)}
+      onClick={() => setEditing(categoryId)}
     >
       <span dir="auto" className="truncate">
         {name}

@@ -80,6 +80,19 @@ test("a chosen category shows at once and stays when its document arrives", asyn
   expect(store.getState().guesses).toEqual([]);
 });
 
+test("what is being typed is left alone while the row changes", async () => {
+  serve(() => answer(500, {}));
+  const store = draw(document(1));
+  await userEvent.click(screen.getByRole("button", { name: /^Category of Blue Bottle/ }));
+  const box = screen.getByRole("combobox");
+  await userEvent.clear(box);
+  await userEvent.type(box, "Tra");
+  const change = { categoryId: "FOOD_AND_DRINK", note: "Written elsewhere" };
+  act(() => store.setState((state) => applyEvent(state, { type: "guessed", id: "g", path: PATH, change }, UID)));
+  expect(screen.getByText("Written elsewhere")).toBeInTheDocument();
+  expect(box).toHaveValue("Tra");
+});
+
 test("a refused category goes back and says why", async () => {
   serve(() => answer(404, { code: "category-not-found", title: "Not found", detail: "This category was removed." }));
   draw(document(1));
