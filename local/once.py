@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from local.both_sides import compare
@@ -63,8 +64,8 @@ def prove(user_file: Path | None, *, as_json: bool) -> int:
     stack = Stack(state, free_port(), durable=False, sweep_seconds=5)
     try:
         outcome = _prove(stack, given, console)
-    except (Refused, ProofFailed, TimeoutError, RuntimeError) as error:
-        outcome = {"ok": False, "error": {"code": _code(error), "detail": str(error)}}
+    except Exception as error:  # whatever broke, a script gets its one JSON object
+        outcome = {"ok": False, "error": {"code": _code(error), "detail": str(error) or type(error).__name__}}
     finally:
         stack.stop()
         shutil.rmtree(state, ignore_errors=True)
@@ -251,7 +252,7 @@ def _print(outcome: dict[str, Any], as_json: bool, code: int) -> int:
         return code
     console = Console()
     if "error" in outcome:
-        Console(stderr=True).print(f"[red]{outcome['error']['code']}[/]: {outcome['error']['detail']}", markup=True)
+        Console(stderr=True).print(f"[red]{outcome['error']['code']}[/]: {escape(outcome['error']['detail'])}")
         return code
     counts = outcome["counts"]
     console.print("[bold green]the screen equals the ledger[/]" if outcome["ok"] else "[bold red]something is wrong[/]")
@@ -261,5 +262,5 @@ def _print(outcome: dict[str, Any], as_json: bool, code: int) -> int:
     for change, hops in outcome["hops"].items():
         console.print(f"  {change}: " + ", ".join(f"{name} {value:.0f} ms" for name, value in hops.items()))
     for problem in outcome["problems"]:
-        console.print(f"  [red]{problem}[/]")
+        console.print(f"  [red]{escape(problem)}[/]")
     return code
