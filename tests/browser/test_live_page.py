@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg2
@@ -177,3 +180,109 @@ def test_signing_out_leaves_nothing_of_the_person_on_the_page(linked_person: Per
     expect(screen.page.get_by_label("Email")).to_be_visible()
 
     expect(screen.page.locator("[data-path]")).to_have_count(0)
+
+
+def bank_of(*rows: tuple[date, str, str]) -> str:
+    """A custom user's password: one account per currency, and these rows of (day, amount, currency) on them."""
+    accounts: dict[str, list[dict[str, Any]]] = {}
+    for day, amount, currency in rows:
+        row = {"date_transacted": str(day), "date_posted": str(day), "amount": json.loads(amount)}
+        accounts.setdefault(currency, []).append(row | {"description": f"Corner shop {currency}", "currency": currency})
+    listed = [{"type": "depository", "currency": currency, "transactions": rows} for currency, rows in accounts.items()]
+    return json.dumps({"override_accounts": listed})
+
+
+def shown_rows(screen: Screen) -> dict[str, Decimal]:
+    """What the rows on the screen add up to, by currency, from their exact amounts."""
+    sums: dict[str, Decimal] = {}
+    for row in screen.page.locator('.row[data-path*="/transactions/"] [title]').all():
+        amount, _, currency = str(row.get_attribute("title")).partition(" ")
+        if currency.isupper() and len(currency) == 3:
+            sums[currency] = sums.get(currency, Decimal(0)) + Decimal(amount)
+    return sums
+
+
+def expect_spend(screen: Screen, minor: dict[str, int]) -> None:
+    """The screen shows these totals and no others, and its rows add up to them."""
+    sections = screen.page.locator("section[data-currency]")
+    expect(sections).to_have_count(len(minor))
+    digits = {"JPY": 0}
+    for currency, total in minor.items():
+        section = screen.page.locator(f'section[data-currency="{currency}"]')
+        expect(section).to_have_attribute("data-minor", str(total))
+    expect(screen.page.locator('.row[data-path*="/transactions/"]').first).to_be_visible()
+    assert {c: int(total.scaleb(digits.get(c, 2))) for c, total in shown_rows(screen).items()} == minor
+
+
+def test_months_are_switched_and_each_currency_has_a_total_of_its_own(
+    new_person: Callable[[], Person], new_screen: Callable[[], Screen]
+):
+    person, screen = new_person(), new_screen()
+    today = datetime.now(UTC).date()
+    last, old = today.replace(day=1) - timedelta(days=1), date(today.year - 3, 1, 15)
+    rows = [(today, "12.5", "EUR"), (today, "0.1", "USD"), (today, "0.2", "USD"), (today, "1500", "JPY")]
+    rows += [(today, "0.00012345", "BTC"), (last, "1999.99", "EUR"), (old, "77.1", "USD")]
+    person.link_bank("user_custom", bank_of(*rows))
+    screen.sign_in(person.email, person.password)
+
+    expect_spend(screen, {"EUR": 1250, "USD": 30, "JPY": 1500})
+    unofficial = screen.page.get_by_role("region", name="Unofficial currencies")
+    expect(unofficial).to_contain_text("0.00012345 BTC")
+    expect(screen.page.locator(".row", has_text="BTC")).to_contain_text("In no total")
+    screen.shoot("13-currencies")
+
+    screen.page.get_by_role("button", name="Previous month").press("Enter")
+    expect(screen.page.get_by_role("heading", name=f"Spent in {last:%B %Y}")).to_be_visible()
+    expect_spend(screen, {"EUR": 199_999})
+
+    # older than what is mirrored row by row: the total is live, the rows come from the API
+    screen.page.get_by_label("Month shown").select_option(f"{old:%Y-%m}")
+    expect(screen.page.get_by_text("read from the archive")).to_be_visible()
+    expect_spend(screen, {"USD": 7710})
+    screen.shoot("14-an-archived-month")
+
+    screen.page.get_by_role("button", name="Next month").click()
+    expect(screen.page.get_by_text("Nothing in February")).to_be_visible()
+    expect(screen.page.get_by_text("No transactions")).to_be_visible()
+    for _ in range(3):
+        screen.page.go_back()
+    expect_spend(screen, {"EUR": 1250, "USD": 30, "JPY": 1500})
+
+
+def test_a_category_of_ones_own_collects_money_and_its_budget_tells_when_it_is_spent(
+    linked_person: Person, new_screen: Callable[[], Screen]
+):
+    screen, other = new_screen(), new_screen()
+    for each in (screen, other):
+        each.sign_in(linked_person.email, linked_person.password)
+    linked_person.buy(amount="40.00", description="Tea house", pending=False)
+    row = screen.page.locator(".row", has_text="$40.00")
+
+    screen.page.get_by_role("button", name="New category").click()
+    screen.page.keyboard.type("Tea club")
+    screen.page.keyboard.press("Enter")
+    expect(screen.page.get_by_role("dialog")).to_have_count(0)
+    row.get_by_role("button", name="Category of").press("Enter")
+    screen.page.get_by_role("option", name="Tea club").click()
+    line = other.page.locator("[data-category]", has_text="Tea club")
+    expect(line).to_have_attribute("data-minor", "4000")
+
+    budget = other.page.locator("[data-budget]")
+    screen.page.get_by_role("button", name="Set a budget").click()
+    form = screen.page.get_by_role("dialog")
+    form.get_by_role("combobox", name="Category").fill("Tea club")
+    screen.page.keyboard.press("Enter")
+    form.get_by_label("Each month").fill("25")
+    screen.page.keyboard.press("Enter")
+    expect(budget).to_contain_text("$40.00 of $25.00, over")
+    screen.shoot("15-own-category-over-its-budget")
+
+    screen.page.get_by_role("button", name="More for the budget Tea club").click()
+    screen.page.get_by_role("menuitem", name="Change the limit").click()
+    expect(form.get_by_label("Each month")).to_be_focused()
+    form.get_by_label("Each month").fill("100")
+    screen.page.keyboard.press("Enter")
+    expect(budget).to_have_text("Tea club$40.00 of $100.00")
+    screen.page.get_by_role("button", name="More for the budget Tea club").click()
+    screen.page.get_by_role("menuitem", name="Delete the budget").click()
+    expect(budget).to_have_count(0)
