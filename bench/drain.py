@@ -17,7 +17,7 @@ from typing import Any
 from bench.ground import PROJECT, Ground, child, ground, interleave, paired, publish, spread
 from local.listener import owner_client
 from local.postgres import free_port
-from sync.encode import encode, set_write
+from sync.encode import encode, guarded
 from sync.firestore import Firestore
 from sync.mirror import Mirror
 
@@ -79,7 +79,7 @@ def _ceiling(address: str, documents: int) -> float:
     name = client.name("users/u/transactions/")
 
     def send(first: int) -> None:
-        client.commit([set_write(f"{name}{n}", encode(_DOCUMENT), None) for n in range(first, first + _BATCH)])
+        client.commit([guarded(encode(_DOCUMENT), f"{name}{n}", None) for n in range(first, first + _BATCH)])
 
     return _timed(send, documents)
 

@@ -8,6 +8,7 @@ relies on them. Called by mirror.py; the connections are the mirror's own, strai
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -228,12 +229,21 @@ def _version(columns: Sequence[Any]) -> Version | None:
 
 
 _MOVE_STATE = """
-insert into mirror_state as s (owner, path, digest, epoch, number, update_time, deleted) values %s
+insert into mirror_state as s (owner, path, digest, epoch, number, update_time, deleted) {}
 on conflict (owner, path) do update
 set digest = excluded.digest, epoch = excluded.epoch, number = excluded.number,
     update_time = excluded.update_time, deleted = excluded.deleted
 where excluded.update_time > s.update_time
 """
+
+# Above so many rows COPY is worth its extra statements.
+_COPY_FROM = 200
+_STAGE = """
+create temporary table if not exists shown (owner text collate "C", path text collate "C", digest bytea, epoch integer,
+    number bigint, update_time timestamptz, deleted boolean) on commit delete rows
+"""
+_FROM_STAGE = "select owner, path, digest, epoch, number, update_time, deleted from shown order by owner, path"
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 # A locked mark is being marked anew: it stays. The row is checked again at its newest version when it is locked.
 _DELETE_MARKS = """
@@ -262,9 +272,11 @@ where p.owner = gone.owner and p.path = gone.path
 def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> None:
     """Moves mirror state forward and deletes exactly the claimed marks; the caller commits. Safe to run twice."""
     shown = sorted((a.owner, s.path, s.held) for a in done for s in a.shown)
-    if shown:
+    if len(shown) > _COPY_FROM:
+        _copy_state(cursor, shown)
+    elif shown:
         rows = [(o, p, h.digest, h.version.epoch, h.version.number, h.update_time, h.deleted) for o, p, h in shown]
-        execute_values(cursor, _MOVE_STATE, rows, page_size=5000)
+        execute_values(cursor, _MOVE_STATE.format("values %s"), rows, page_size=_COPY_FROM)
     parked = sorted((a.owner, p) for a in done for p in a.parked)
     if parked:
         execute_values(cursor, _PARK, [(o, p.path, *p.version, p.code, p.message) for o, p in parked])
@@ -297,6 +309,20 @@ def read_status(cursor: Cursor) -> dict[str, Any]:
         for path, code, message, since in cursor.fetchall()
     ]
     return status
+
+
+def _copy_state(cursor: Cursor, shown: Sequence[tuple[str, str, Held]]) -> None:
+    cursor.execute(_STAGE)
+    cursor.copy_expert("copy shown from stdin", io.StringIO("".join(_line(*row) for row in shown)))
+    cursor.execute(_MOVE_STATE.format(_FROM_STAGE))
+
+
+def _line(owner: str, path: str, held: Held) -> str:
+    digest = "\\N" if held.digest is None else f"\\\\x{held.digest.hex()}"
+    return (
+        f"{owner.translate(_ESCAPES)}\t{path.translate(_ESCAPES)}\t{digest}\t{held.version.epoch}\t"
+        f"{held.version.number}\t{held.update_time.isoformat()}\t{held.deleted}\n"
+    )
 
 
 # Two statements on purpose: the second one's snapshot is taken after the counters are locked, so it sees every mark

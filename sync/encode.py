@@ -36,15 +36,15 @@ class Unencodable(ValueError):
 
 
 def encode(fields: Mapping[str, Any]) -> Any:
-    """Builds a document without a name; raises Unencodable."""
-    document = DocumentPb()
-    target = document.fields
+    """Builds a write of a document, still without name and precondition; raises Unencodable."""
+    write = WritePb()
+    target = write.update.fields
     try:
         for key, content in fields.items():
             _put(target[key], content)
     except (ValueError, TypeError) as error:
         raise Unencodable(str(error)) from error
-    return document
+    return write
 
 
 def _put(value: Any, content: Any) -> None:
@@ -116,6 +116,8 @@ def version_of(document: Any) -> Version | None:
 
 def nameable(path: str) -> bool:
     """Whether Firestore can have a document of this name at all."""
+    if "__" not in path and "." not in path and "//" not in path and len(path) < 500:
+        return True
     return all(
         segment not in ("", ".", "..")
         and not (len(segment) >= 4 and segment.startswith("__") and segment.endswith("__"))
@@ -124,10 +126,8 @@ def nameable(path: str) -> bool:
     )
 
 
-def set_write(name: str, document: Any, update_time: datetime | None) -> Any:
-    """A write of the whole document; without an update time it may only create."""
-    write = WritePb()
-    write.update.CopyFrom(document)
+def guarded(write: Any, name: str, update_time: datetime | None) -> Any:
+    """Completes an encoded write of a whole document; without an update time it may only create."""
     write.update.name = name
     _require(write, update_time)
     return write

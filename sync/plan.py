@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
 from sync.documents import SCHEMA_VERSION, Document, Unshowable, window_of
-from sync.encode import Unencodable, delete_write, digest, encode, nameable, set_write
+from sync.encode import Unencodable, delete_write, digest, encode, guarded, nameable
 from sync.projection import Documents
 
 
@@ -206,11 +206,16 @@ class _Planner:
         if content is None:
             self._absent(path, version)
             return
+        self._show(path, version, content)
+
+    def _show(self, path: str, version: Version, content: Document | Unshowable) -> None:
         encoded = self._encoded(path, version, content)
         if encoded is None:
             self.settled.marks.append((path, version))
-        elif not self._adopted(path, version, encoded):
-            self._put(path, version, encoded, claimed=True)
+            return
+        basis, seen = self._basis(path), digest(encoded.update, path)
+        if not self._adopted(path, version, basis, seen):
+            self._put(path, version, encoded, seen, basis.update_time, claimed=True)
 
     def _unnameable(self, path: str, version: Version) -> None:
         """No commit can ever have had a document of this name: nothing has to be guarded or deleted."""
@@ -236,20 +241,21 @@ class _Planner:
         if content is None or isinstance(content, Unshowable) or unknown:
             return
         encoded = self._encoded(path, version, {**content, "complete": False}, parks=False)
-        if encoded is not None and digest(encoded, path) != basis.digest:
-            self._put(path, version, encoded, claimed=False)
+        if encoded is not None and (seen := digest(encoded.update, path)) != basis.digest:
+            self._put(path, version, encoded, seen, basis.update_time, claimed=False)
 
-    def _put(self, path: str, version: Version, encoded: Any, *, claimed: bool) -> None:
-        update_time = self._basis(path).update_time
+    def _put(
+        self, path: str, version: Version, encoded: Any, seen: bytes, update_time: datetime | None, *, claimed: bool
+    ) -> None:
         self.needs_head = self.needs_head or (update_time is None and path != self.owner)
-        request = set_write(self.name_of(path), encoded, update_time)
-        self.writes.append(Write(path, request, digest(encoded, path), version, claimed))
+        request = guarded(encoded, self.name_of(path), update_time)
+        self.writes.append(Write(path, request, seen, version, claimed))
 
-    def _adopted(self, path: str, version: Version, encoded: Any) -> bool:
+    def _adopted(self, path: str, version: Version, basis: _Basis, seen: bytes) -> bool:
         """What was read is what would be written, and is newer than what was known: no write is needed."""
-        basis, held = self._basis(path), self.claim.held(path)
+        held = self.claim.held(path)
         moved = basis.update_time is not None and (held is None or basis.update_time > held.update_time)
-        if not (basis.read and moved and basis.digest == digest(encoded, path)):
+        if not (basis.read and moved and basis.digest == seen):
             return False
         assert basis.update_time is not None
         self.settled.shown.append(Shown(path, Held(basis.update_time, False, basis.digest, version)))
@@ -291,20 +297,14 @@ class _Planner:
         elif self.needs_head:
             self._head(claimed=claimed is not None)
         elif claimed is not None:
-            self._document_head(claimed.mark.version)
-
-    def _document_head(self, version: Version) -> None:
-        encoded = self._encoded(self.owner, version, self._head_content())
-        if encoded is None:
-            self.settled.marks.append((self.owner, version))
-        elif not self._adopted(self.owner, version, encoded):
-            self._put(self.owner, version, encoded, claimed=True)
+            self._show(self.owner, claimed.mark.version, self._head_content())
 
     def _head(self, *, claimed: bool) -> None:
         version = self._head_version()
         encoded = self._encoded(self.owner, version, self._head_content(), parks=claimed)
         if encoded is not None:
-            self._put(self.owner, version, encoded, claimed=claimed)
+            update_time = self._basis(self.owner).update_time
+            self._put(self.owner, version, encoded, digest(encoded.update, self.owner), update_time, claimed=claimed)
         elif claimed:
             self.settled.marks.append((self.owner, version))
 

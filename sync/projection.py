@@ -8,7 +8,7 @@ summed from its own rows by index, whenever it is built. Called by mirror.py and
 
 from __future__ import annotations
 
-import uuid
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -245,14 +245,10 @@ def _try(build: Callable[..., Document], *row: Any, month: date | None = None) -
 
 
 def _uuids(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(user_id, name) for user_id, name in keys if _is_uuid(name)]
+    return [(user_id, name) for user_id, name in keys if _UUID.fullmatch(name)]
 
 
-def _is_uuid(name: str) -> bool:
-    try:
-        return str(uuid.UUID(name)) == name
-    except ValueError:
-        return False
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
 def _month(name: str) -> date | None:

@@ -68,6 +68,26 @@ def test_mirror_state_only_moves_forward(books, database, mirror_connection):
     assert [(bytes(digest), moment) for digest, moment in held] == [(b"late", late)]
 
 
+def test_many_documents_are_acknowledged_as_few_are(books, database, mirror_connection):
+    """Many go by COPY: names that its text format would mistake, and tombstones, included."""
+    books()
+    ((now,),) = database.sql("select now()")
+    odd = ["a\\b", "tab\tnew\nline\r", "\\N", "plain"]
+    paths = [*(f"users/ada/categories/{name}" for name in odd), *(f"users/ada/categories/{n}" for n in range(400))]
+    shown = [
+        Shown(path, Held(now, number % 2 == 1, None if number % 2 else b"\x00\\", Version(1, number)))
+        for number, path in enumerate(paths)
+    ]
+
+    for _ in range(2):
+        with mirror_connection, mirror_connection.cursor() as cursor:
+            acknowledge(cursor, [Acknowledgement("users/ada", shown=shown)])
+
+    held = database.sql("select path, update_time, deleted, digest, epoch, number from mirror_state")
+    found = {row[0]: Held(row[1], row[2], row[3] and bytes(row[3]), Version(*row[4:])) for row in held}
+    assert found == {one.path: one.held for one in shown}
+
+
 def test_a_flag_is_not_cleared_over_a_mark_committed_meanwhile(books, database, mirror_connection):
     """The mark is committed while the mirror waits between looking and locking: a single statement would miss it."""
     ada = books()

@@ -361,7 +361,7 @@ def _digest(content: str | None, version: Version) -> bytes:
     from sync.encode import digest, encode
     from sync.plan import versioned
 
-    return digest(encode(versioned(version, {"name": content})), ONE)
+    return digest(encode(versioned(version, {"name": content})).update, ONE)
 
 
 def _at(tick: int) -> datetime:
