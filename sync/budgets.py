@@ -16,8 +16,8 @@ from sqlalchemy import Connection, Row, text
 from sync import categories, fields
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
+from sync.documents import Budget, budget_document
 from sync.errors import BudgetExists, BudgetNotFound
-from sync.projection import Budget, budget_document
 
 _LIST = text("""
     select id::text, category_id, iso_currency, limit_amount, starts_month

@@ -2,8 +2,7 @@
 
 A mark lives from the ledger commit that made it (the triggers of migrations/sql/0001_marks.sql) until a mirror has
 shown its document and deletes it at exactly the version it claimed; a newer version of the same mark stays. A crash
-anywhere in between leaves the mark. Owners are taken with session advisory locks: those only spare work, nothing here
-relies on them. Called by mirror.py; the connections are the mirror's own, straight to the primary.
+anywhere in between leaves the mark. Called by claims.py, lines.py and reconcile.py, inside their transactions.
 """
 
 from __future__ import annotations
@@ -14,16 +13,11 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeAlias
 
-import psycopg2
 import psycopg2.extensions
 from psycopg2.extras import execute_values
 
 Connection: TypeAlias = psycopg2.extensions.connection
 Cursor: TypeAlias = psycopg2.extensions.cursor
-
-CHANNEL = "livespend_dirty"
-APPLICATION = "livespend-mirror"
-_LOCK_CLASS = 0x6D6972  # "mir": keeps these advisory locks apart from anybody else's
 
 
 class Version(NamedTuple):
@@ -98,66 +92,6 @@ class Acknowledgement:
     marks: list[tuple[str, Version]] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     unparked: list[str] = field(default_factory=list)
-
-
-def connect(url: str, *, name: str = f"{APPLICATION}-work") -> Connection:
-    """Opens a connection that notices a dead peer within seconds; raises psycopg2.OperationalError."""
-    return psycopg2.connect(
-        url, application_name=name, connect_timeout=5, keepalives=1, keepalives_idle=5, keepalives_interval=2,
-        keepalives_count=3, tcp_user_timeout=10_000, options="-c statement_timeout=60s -c lock_timeout=10s",
-    )  # fmt: skip
-
-
-class Session:
-    """The mirror's doorbell and advisory locks: one connection that lives as long as its LISTEN.
-
-    Losing it loses bells and locks; the caller opens a new one and sweeps.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._connection = connect(url, name=APPLICATION)
-        self._connection.autocommit = True
-        self._cursor = self._connection.cursor()
-        self._cursor.execute(f"listen {CHANNEL}")
-
-    def fileno(self) -> int:
-        """Readable when a bell may have rung."""
-        return int(self._connection.fileno())
-
-    def rung(self) -> set[str]:
-        """Answers the owners that turned dirty since the last call; raises psycopg2.OperationalError when cut off."""
-        self._connection.poll()
-        owners = {notification.payload for notification in self._connection.notifies}
-        self._connection.notifies.clear()
-        return owners
-
-    def dirty(self, limit: int, older_than: float) -> list[tuple[str, bool]]:
-        """Sweeps: dirty owners, the longest waiting first, and whether each waits longer than `older_than` seconds."""
-        self._cursor.execute(
-            "select owner, dirty_since < clock_timestamp() - make_interval(secs => %s) from owners where dirty "
-            "order by dirty_since limit %s",
-            (older_than, limit),
-        )
-        return self._cursor.fetchall()
-
-    def take(self, owners: Iterable[str]) -> set[str]:
-        """Locks those owners no other mirror works on, until released or until this session ends."""
-        self._cursor.execute(
-            "select owner from unnest(%s::text[]) as o(owner) where pg_try_advisory_lock(%s, hashtext(owner))",
-            (sorted(owners), _LOCK_CLASS),
-        )
-        return {owner for (owner,) in self._cursor.fetchall()}
-
-    def release(self, owners: Iterable[str]) -> None:
-        """Lets other mirrors take these owners."""
-        self._cursor.execute(
-            "select pg_advisory_unlock(%s, hashtext(owner)) from unnest(%s::text[]) as o(owner)",
-            (_LOCK_CLASS, list(owners)),
-        )
-
-    def close(self) -> None:
-        """Ends the session and with it the locks. Closing twice is safe."""
-        self._connection.close()
 
 
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
@@ -286,29 +220,6 @@ def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> None:
     marks = [(a.owner, path, *version) for a in done for path, version in a.marks]
     if marks:
         cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
-
-
-_STATUS = """
-select (select count(*) from owners where dirty), (select count(*) from changes),
-    (select count(*) from mirror_state where not deleted),
-    extract(epoch from clock_timestamp() - (select min(dirty_since) from owners where dirty))::float8,
-    (select count(*) from pg_stat_activity where application_name = %s and datname = current_database()),
-    (select to_char(first_month, 'YYYY-MM') from mirror_window)
-"""
-_PARKED = "select path, error_code, error_message, parked_at from parked_documents order by parked_at limit 100"
-
-
-def read_status(cursor: Cursor) -> dict[str, Any]:
-    """Reads how far behind the mirror is, how many mirrors listen, and what is parked."""
-    cursor.execute(_STATUS, (APPLICATION,))
-    names = ("dirtyOwners", "marks", "documents", "oldestDirtySeconds", "mirrors", "windowFirstMonth")
-    status = dict(zip(names, cursor.fetchone() or (), strict=True))
-    cursor.execute(_PARKED)
-    status["parked"] = [
-        {"path": path, "code": code, "message": message, "since": since.isoformat()}
-        for path, code, message, since in cursor.fetchall()
-    ]
-    return status
 
 
 def _copy_state(cursor: Cursor, shown: Sequence[tuple[str, str, Held]]) -> None:

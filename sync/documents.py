@@ -1,8 +1,9 @@
 """The documents, built purely from ledger rows: which fields there are, and how money is rounded.
 
 No I/O and no clock. Money is summed exactly and rounded once to minor units; what cannot be built raises
-ArithmeticError or ValueError, and projection.py shows an Unshowable instead. Version and time fields are added by
-plan.py. Every field is described in docs/documents.md, held to it by a test. Called by projection.py.
+ArithmeticError or ValueError, and projection.py answers an Unshowable instead. plan.py adds versions and times. Every
+field is described in docs/documents.md, held to it by a test. Called by projection.py, plan.py and the modules behind
+the API, whose answers have the same fields.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
-from sync.changes import OwnerRow
+from sync.changes import OwnerRow, Version
 from sync.money import digits, exact, minor
 
 SCHEMA_VERSION = 1
@@ -194,3 +195,24 @@ def budget_document(budget: Budget) -> Document:
         "limit": exact(budget.limit),
         "startsMonth": month_name(budget.starts_month),
     }
+
+
+def versioned(version: Version, content: Document) -> Document:
+    """A document with the version it is built at."""
+    return {"version": {"epoch": version.epoch, "number": version.number}, **content}
+
+
+def stand_in(path: str, version: Version, content: Document | Unshowable, owner: OwnerRow) -> Document:
+    """What is shown in place of a document that Firestore refuses: that it exists, and when."""
+    document = versioned(version, {"unshowable": True})
+    if path == owner.owner:
+        window = {"firstMonth": window_of(owner.first_month)}
+        return {**document, "schemaVersion": SCHEMA_VERSION, "window": window}
+    month = content.month if isinstance(content, Unshowable) else content.get("month")
+    if month is None:
+        return document
+    if "/transactions/" not in path:
+        return {**document, "month": month}
+    # Firestore leaves a document without the field out of a query ordered by it: the row would vanish from the page.
+    day = None if isinstance(content, Unshowable) else content.get("date")
+    return {**document, "month": month, "date": day or f"{month}-01"}

@@ -19,9 +19,9 @@ from sqlalchemy import Connection, Row, text
 from sync import fields, log
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
+from sync.documents import account_document
 from sync.errors import ItemAlreadyLinked, ItemNotFound, PlaidError
 from sync.pages import BankAccount, read_account
-from sync.projection import account_document
 from sync.users import get_user
 from sync.vault import Sealed, Vault
 

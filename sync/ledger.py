@@ -20,8 +20,8 @@ from sqlalchemy import Connection, Row, text
 from sync import categories, fields
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
+from sync.documents import transaction_document
 from sync.errors import InvalidCursor, NotAnExpense, TransactionNotFound
-from sync.projection import transaction_document
 
 PAGE_LIMIT = 200
 NAME_LENGTH = 200

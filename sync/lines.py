@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import psycopg2
 
-from sync.changes import Acknowledgement, Session, Settled, acknowledge, clear_dirty, connect
+from sync.changes import Acknowledgement, Settled, acknowledge, clear_dirty
 from sync.claims import Claims, read_claims
+from sync.session import Session, connect
 
 CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError)
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
-from sync.documents import SCHEMA_VERSION, Document, Unshowable, window_of
+from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, delete_write, digest, encode, guarded, nameable
 from sync.projection import Documents
 
@@ -124,21 +124,6 @@ def make_plan(
 ) -> Plan:
     """Decides the writes of a claim; what the read after a refusal found equal is adopted without a write."""
     return _Planner(claim, observed, notes, stamp, name_of).plan()
-
-
-def versioned(version: Version, content: Document) -> Document:
-    """A document with the version it is built at."""
-    return {"version": {"epoch": version.epoch, "number": version.number}, **content}
-
-
-def stand_in(path: str, version: Version, content: Document | Unshowable, owner: OwnerRow) -> Document:
-    """What is shown in place of a document that Firestore refuses: that it exists, and in which month."""
-    document = versioned(version, {"unshowable": True})
-    if path == owner.owner:
-        window = {"firstMonth": window_of(owner.first_month)}
-        return {**document, "schemaVersion": SCHEMA_VERSION, "window": window}
-    month = content.month if isinstance(content, Unshowable) else content.get("month")
-    return document if month is None else {**document, "month": month}
 
 
 def settle(plan: Plan, commit_time: datetime, update_times: list[datetime | None]) -> Acknowledgement:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sync.changes import Cursor, Held, OwnerRow, Version, connect, read_mirror_state, read_owners, read_parked
+from sync.changes import Cursor, Held, OwnerRow, Version, read_mirror_state, read_owners, read_parked
 from sync.deps import Deps
-from sync.documents import Document, Unshowable
+from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore
-from sync.plan import stand_in, versioned
 from sync.projection import candidates, project
+from sync.session import connect
 
 # Written by clients, or by later parts of the product: no projection of the ledger.
 _NOT_OURS = frozenset({"intents", "receipts"})

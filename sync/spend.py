@@ -18,8 +18,8 @@ from sqlalchemy import Connection, text
 
 from sync.db import snapshot
 from sync.deps import Deps
+from sync.documents import Budget, Total, month_document
 from sync.errors import MonthNotFound
-from sync.projection import Budget, Total, month_document
 from sync.window import read_window
 
 _TOTALS = text("""

@@ -24,7 +24,7 @@ def mirror(context: click.Context, until_clean: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(as_json: bool) -> None:
     """How far behind the mirror is, how many mirrors listen, what is parked."""
-    from sync.changes import read_status
+    from sync.status import read_status
     from workers.mirror_process import mirror_deps
 
     with mirror_deps(_quiet()) as deps:

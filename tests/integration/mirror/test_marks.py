@@ -6,8 +6,9 @@ import threading
 
 import pytest
 
-from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty, connect
+from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty
 from sync.encode import get_time
+from sync.session import connect
 
 
 @pytest.fixture

@@ -358,8 +358,8 @@ def _doc(held: Held) -> Doc:
 
 @cache
 def _digest(content: str | None, version: Version) -> bytes:
+    from sync.documents import versioned
     from sync.encode import digest, encode
-    from sync.plan import versioned
 
     return digest(encode(versioned(version, {"name": content})).update, ONE)
 

@@ -1,0 +1,30 @@
+"""How far behind the mirror is, for the operator: read from the ledger alone, so it works while Firestore is away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync.changes import Cursor
+from sync.session import APPLICATION
+
+_STATUS = """
+select (select count(*) from owners where dirty), (select count(*) from changes),
+    (select count(*) from mirror_state where not deleted),
+    extract(epoch from clock_timestamp() - (select min(dirty_since) from owners where dirty))::float8,
+    (select count(*) from pg_stat_activity where application_name = %s and datname = current_database()),
+    (select to_char(first_month, 'YYYY-MM') from mirror_window)
+"""
+_PARKED = "select path, error_code, error_message, parked_at from parked_documents order by parked_at limit 100"
+
+
+def read_status(cursor: Cursor) -> dict[str, Any]:
+    """Reads how far behind the mirror is, how many mirrors listen, and what is parked."""
+    cursor.execute(_STATUS, (APPLICATION,))
+    names = ("dirtyOwners", "marks", "documents", "oldestDirtySeconds", "mirrors", "windowFirstMonth")
+    status = dict(zip(names, cursor.fetchone() or (), strict=True))
+    cursor.execute(_PARKED)
+    status["parked"] = [
+        {"path": path, "code": code, "message": message, "since": since.isoformat()}
+        for path, code, message, since in cursor.fetchall()
+    ]
+    return status
