@@ -29,8 +29,8 @@ def test_a_poison_row_is_replaced_in_the_commit_that_carries_the_rest(
 
     documents = firestore_server.documents()
     poison = documents[ada.path("transactions", rows[7])]
-    assert {"version", "month", "unshowable"} == poison.keys()
-    assert (poison["unshowable"], poison["month"]) == (True, "2026-11")
+    assert {"version", "month", "date", "unshowable"} == poison.keys()
+    assert (poison["unshowable"], poison["month"], poison["date"]) == (True, "2026-11", "2026-11-05")
     assert documents[ada.path("months", "2026-11")]["count"] == 30
     assert sum("/transactions/" in path for path in documents) == 30
     parked = database.sql("select path, error_code, error_message from parked_documents")
@@ -69,6 +69,7 @@ def test_a_row_that_no_document_can_hold_stops_nobody(
 
     documents = firestore_server.documents()
     assert documents[ada.path("transactions", row)]["unshowable"] is True
+    assert documents[ada.path("transactions", row)]["date"].startswith("2026-11-")  # the page orders rows by it
     assert sum(path.startswith("users/bob/transactions/") for path in documents) == 2
     assert database.sql("select path from changes") == []
 
