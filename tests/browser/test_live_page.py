@@ -259,7 +259,7 @@ def test_a_category_of_ones_own_collects_money_and_its_budget_tells_when_it_is_s
     row = screen.page.locator(".row", has_text="$40.00")
 
     screen.page.get_by_role("button", name="New category").click()
-    screen.page.keyboard.type("Tea club")
+    screen.page.get_by_role("dialog").get_by_label("Name").fill("Tea club")
     screen.page.keyboard.press("Enter")
     expect(screen.page.get_by_role("dialog")).to_have_count(0)
     row.get_by_role("button", name="Category of").press("Enter")
