@@ -15,6 +15,7 @@ from pathlib import Path
 
 import requests
 from rich.console import Console
+from rich.markup import escape
 
 from local.once import prove
 from local.person import Person
@@ -78,7 +79,7 @@ def _demo(state: Path, port: int) -> int:
         return 1
     finally:
         stack.stop()
-    console.print("\nStopped. State is kept in .livespend/; `make demo-reset` forgets it.")
+    console.print(f"\nStopped. State is kept in {escape(str(state))}; `make demo-reset` forgets it.")
     return 0
 
 

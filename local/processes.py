@@ -65,6 +65,13 @@ class Child:
     def ended(self) -> bool:
         return self.process is not None and self.process.poll() is not None
 
+    def start_again(self) -> None:
+        """Starts a process that died, after what is left of its group: a dead server's children may hold its port."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+        self.start()
+
     def stop(self) -> None:
         """Asks the process and its children to end, then insists. Stopping twice is safe."""
         if self.process is not None and self.process.poll() is None:
@@ -81,25 +88,27 @@ def end_group(pid: int, wait: Callable[[float], object]) -> None:
     try:
         wait(_STOP_SECONDS)
     except (subprocess.TimeoutExpired, TimeoutError):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):
+            with contextlib.suppress(ProcessLookupError):
+                kill(pid, signal.SIGKILL)
         with contextlib.suppress(subprocess.TimeoutExpired, TimeoutError):
             wait(5)
 
 
 def end_leftovers(processes: Mapping[str, int], state: Path) -> None:
-    """Stops what a killed launcher left behind: only processes whose environment names this state folder."""
-    for pid in processes.values():
-        if _belongs_to(pid, state):
+    """Stops what a killed launcher left behind: members of its children's groups whose environment names this state."""
+    groups = set(processes.values())
+    for pid in [int(folder.name) for folder in Path("/proc").glob("[0-9]*")]:
+        if _belongs_to(pid, groups, state):
             end_group(pid, lambda seconds, pid=pid: _wait_gone(pid, seconds))
 
 
-def _belongs_to(pid: int, state: Path) -> bool:
+def _belongs_to(pid: int, groups: set[int], state: Path) -> bool:
     try:
-        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        mine = os.getpgid(pid) in groups
+        return mine and f"LIVESPEND_STACK={state}".encode() in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    return f"LIVESPEND_STATE={state}".encode() in environment
 
 
 def _wait_gone(pid: int, seconds: float) -> None:

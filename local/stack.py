@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import signal
 import socket
 import sys
@@ -96,6 +97,7 @@ class Stack:
         self._run("workers.cli", "migrate", "--create-roles")
         yield "API, worker and mirror"
         self._start_together(self._product())
+        self._write_settings()
         self._write_record()
 
     def stop(self) -> None:
@@ -182,7 +184,7 @@ class Stack:
             "API_PORT": str(self.port),
             "SWEEP_SECONDS": str(self.sweep_seconds),
             "FRONTEND_DIR": str(ROOT / "frontend" / "dist"),
-            "LIVESPEND_STATE": str(self.state),
+            "LIVESPEND_STACK": str(self.state),
             "PYTHONPATH": str(ROOT),
             "PYTHONUNBUFFERED": "1",
         }
@@ -216,7 +218,7 @@ class Stack:
         if child.restarts > _RESTART_LIMIT:
             raise RuntimeError(f"{child.name} died {child.restarts} times; the end of {child.log}:\n{child.tail()}")
         say(f"{child.name} ended; starting it again (its log: {child.log})")
-        child.start()
+        child.start_again()
         self._write_record()
 
     # --- ports and the record -----------------------------------------------------------------------------------
@@ -249,6 +251,12 @@ class Stack:
         staging = self.state / "stack.json.new"
         staging.write_text(json.dumps(record, indent=2) + "\n")
         staging.replace(self.state / "stack.json")
+
+    def _write_settings(self) -> None:
+        """The product's settings for a shell: the operator's commands run beside the demo with them."""
+        ours = {name: value for name, value in self.environment().items() if os.environ.get(name) != value}
+        lines = [f"{name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
+        (self.state / "settings.env").write_text("\n".join(lines) + "\n")
 
     def _processes(self) -> dict[str, int]:
         running = {child.name: child.process.pid for child in self.children if child.process}
