@@ -17,7 +17,6 @@ _ARGUMENTS = [
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-quic", "--no-first-run",
 ]  # fmt: skip
-_CARRIED = ["--single-process", "--no-zygote", "--disable-gpu"]
 SHOTS = Path(__file__).parents[2] / "test-results" / "screenshots"
 
 expect.set_options(timeout=20_000)
@@ -35,9 +34,8 @@ def chromium() -> str:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     path = chromium()
-    carried = _CARRIED if ".cache" in path else []
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *carried])
+        running = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield running
         running.close()
 
