@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-const API = process.env["API_ADDRESS"] ?? "http://127.0.0.1:5002";
+const API = process.env["API_URL"] ?? "http://127.0.0.1:5002";
 
 export default defineConfig({
   plugins: [react()],

@@ -108,3 +108,10 @@ def test_the_page_has_the_script_that_the_frontend_service_runs():
 
     assert SERVICES["frontend"]["command"][:3] == ["npm", "run", "dev"]
     assert "dev" in scripts
+
+
+def test_the_page_reads_the_variables_that_the_frontend_service_sets():
+    configuration = (ROOT / "frontend" / "vite.config.ts").read_text()
+
+    for name in SERVICES["frontend"]["environment"]:
+        assert f'process.env["{name}"]' in configuration
