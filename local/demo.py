@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import requests
@@ -83,9 +84,8 @@ def _demo(state: Path, port: int) -> int:
     return 0
 
 
-def _make_demo_user(stack: Stack, say: object) -> None:
+def _make_demo_user(stack: Stack, say: Callable[[str], None]) -> None:
     """On first start: signs up, links a bank, waits until the first month is mirrored. Later starts find the user."""
-    assert callable(say)
     person = Person.sign_in_or_up(stack, EMAIL, PASSWORD)
     person.introduce("Demo")
     if person.get("/api/items")["items"]:
