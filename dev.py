@@ -155,7 +155,7 @@ def lock_check():
 
 
 def lock_files():
-    project = ["--extra", "local", "--group", "dev"]
+    project = ["--extra", "local", "--extra", "aws", "--group", "dev"]
     return (("build-requirements.in", "build-requirements.lock", []), ("pyproject.toml", "requirements.lock", project))
 
 

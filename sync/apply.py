@@ -17,6 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from sync import balances, relink, reviews, rules
 from sync.errors import PlaidContract
 from sync.pages import BankAccount, Update
 
@@ -229,19 +230,24 @@ def store(connection: Connection, target: Target, update: Update, staged: int) -
     """Brings the ledger to the staged update; the caller holds the owner's lock. Raises PlaidContract."""
     bound = {"item_id": target.item_id, "user_id": target.user_id}
     connection.execute(_UPSERT_ACCOUNTS, bound)
+    balances.snapshot(connection, target.item_id, target.user_id)
     removed = connection.execute(_REMOVE, bound).rowcount if update.removed else 0
-    added, modified = _store_rows(connection, bound) if staged else (0, 0)
+    added, modified = _store_rows(connection, target, bound) if staged else (0, 0)
     return Applied(added, modified, removed, unchanged=len(update.rows) - added - modified)
 
 
-def _store_rows(connection: Connection, bound: dict[str, Any]) -> tuple[int, int]:
+def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -> tuple[int, int]:
+    relink.adopt(connection, target.item_id, target.user_id)
     connection.execute(_RESOLVE, bound)
     if connection.execute(_UNKNOWN_ACCOUNT).scalar():
         raise PlaidContract("a transaction names an account that Plaid did not send")
     connection.execute(_SUPERSEDE, bound)
     modified = connection.execute(_UPDATE).rowcount
     connection.execute(_NEW_ENTRIES, bound)
-    return connection.execute(_INSERT, bound).rowcount, modified
+    added = connection.execute(_INSERT, bound).rowcount
+    rules.apply_to_staged(connection, target.item_id, target.user_id)
+    reviews.suggest(connection, target.item_id, target.user_id)
+    return added, modified
 
 
 def _copy(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:

@@ -227,6 +227,16 @@ class PlaidRateLimited(PlaidError):
     status = 503
 
 
+class PlaidPaced(PlaidRateLimited):
+    """Our own pace for Plaid leaves no call for now; nothing was sent."""
+
+    code = "plaid-paced"
+
+    def __init__(self, endpoint: str, seconds: float) -> None:
+        super().__init__(f"{endpoint}: the next call is free in {seconds:.1f} s")
+        self.seconds = seconds
+
+
 class PlaidMutation(PlaidError):
     """Transactions changed while their pages were read."""
 

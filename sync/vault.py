@@ -34,6 +34,35 @@ class Sealed:
     ciphertext: bytes = field(repr=False)
 
 
+@dataclass(frozen=True)
+class WrappedKey:
+    """A data key as it is stored: encrypted under one of the installation's keys."""
+
+    key_id: str
+    wrapped: bytes = field(repr=False)
+
+
+class DataKey:
+    """An open data key: seals any number of values, each bound to what it belongs to."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESGCM(key)
+
+    def seal(self, plaintext: bytes, bound_to: str) -> bytes:
+        """Encrypts bytes; the same `bound_to` has to be given to open them."""
+        nonce = os.urandom(_NONCE_BYTES)
+        return nonce + self._cipher.encrypt(nonce, plaintext, bound_to.encode())
+
+    def open(self, sealed: bytes, bound_to: str) -> bytes:
+        """Decrypts what `seal` answered; raises VaultFailed for another key, another place or damaged bytes."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to.encode())
+        except (InvalidTag, ValueError):
+            raise VaultFailed(
+                f"what is sealed for {bound_to} does not open: wrong key, wrong place or damaged"
+            ) from None
+
+
 class Vault:
     """Encrypts with the current key, decrypts with whichever key a token was sealed under."""
 
@@ -65,6 +94,25 @@ class Vault:
             return cipher.decrypt(bytes(sealed.nonce), bytes(sealed.ciphertext), _bound_to(item_id)).decode()
         except (InvalidTag, ValueError):
             raise VaultFailed(f"the token of item {item_id} does not open: wrong item, wrong key or damaged") from None
+
+    def new_key(self, context: str) -> tuple[DataKey, WrappedKey]:
+        """Makes a data key and wraps it under the current key, bound to `context`."""
+        key, nonce = secrets.token_bytes(_KEY_BYTES), os.urandom(_NONCE_BYTES)
+        wrapped = nonce + self._ciphers[self._current].encrypt(nonce, key, context.encode())
+        return DataKey(key), WrappedKey(self._current, wrapped)
+
+    def open_key(self, context: str, wrapped: WrappedKey) -> DataKey:
+        """Opens a wrapped data key; raises VaultFailed for an unknown key, another context or damaged bytes."""
+        cipher = self._ciphers.get(wrapped.key_id)
+        if cipher is None:
+            raise VaultFailed(
+                f"the data key of {context} is wrapped under the key {wrapped.key_id!r}, which is not here"
+            )
+        try:
+            sealed = bytes(wrapped.wrapped)
+            return DataKey(cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode()))
+        except (InvalidTag, ValueError):
+            raise VaultFailed(f"the data key of {context} does not open: wrong key, wrong owner or damaged") from None
 
 
 def _bound_to(item_id: UUID) -> bytes:

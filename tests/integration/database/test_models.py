@@ -5,6 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 import sqlalchemy
+from alembic.script import ScriptDirectory
 from sqlalchemy.pool import NullPool
 
 from local.postgres import Postgres
@@ -62,7 +63,8 @@ def test_alembic_sees_a_column_that_only_the_database_has(database: Database) ->
 def test_check_names_a_database_behind_the_migrations(database: Database) -> None:
     database.sql("update alembic_version set version_num = '0001'")
 
-    assert migrate.check(database.url("owner")) == ["the database is at 0001, the migrations at 0002"]
+    (newest,) = ScriptDirectory(str(migrate.migrations_folder())).get_heads()
+    assert migrate.check(database.url("owner")) == [f"the database is at 0001, the migrations at {newest}"]
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES)

@@ -1,0 +1,2 @@
+-- Plaid's raw pages, kept encrypted.
+select 1;

@@ -1,0 +1,2 @@
+-- Data keys and the intents of token rotation.
+select 1;

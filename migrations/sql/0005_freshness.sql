@@ -1,0 +1,2 @@
+-- How fresh each bank is.
+select 1;

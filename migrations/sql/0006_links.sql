@@ -1,0 +1,2 @@
+-- Link sessions and their intents.
+select 1;

@@ -1,0 +1,2 @@
+-- Closed, de-selected and re-linked accounts, and purges.
+select 1;

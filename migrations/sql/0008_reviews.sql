@@ -1,0 +1,2 @@
+-- Reviews of unmatched pendings.
+select 1;

@@ -1,0 +1,2 @@
+-- Splits and category rules.
+select 1;

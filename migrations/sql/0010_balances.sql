@@ -1,0 +1,2 @@
+-- Balance snapshots and recurring streams.
+select 1;
