@@ -7,6 +7,7 @@ is logged with its traceback and answered as `internal`.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from apiflask import APIFlask, HTTPError
@@ -14,7 +15,7 @@ from flask import Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from sync import log as logs
-from sync.errors import InvalidFields, LivespendError, WebhookRejected
+from sync.errors import InvalidFields, LivespendError, PlaidPaced, WebhookRejected
 
 MEDIA_TYPE = "application/problem+json"
 log = logs.get("api")
@@ -120,6 +121,11 @@ def answer_unforeseen(error: Exception) -> Response:
     return problem(LivespendError("This is a fault on our side. The request id helps us to find it."))
 
 
+def retry_after(error: LivespendError) -> int:
+    """Whole seconds after which a refused request may work: what our pace for Plaid says, else a few."""
+    return max(1, math.ceil(error.seconds)) if isinstance(error, PlaidPaced) else 5
+
+
 def problem(error: LivespendError, **more: Any) -> Response:
     """The answer for one error."""
     g.error_code = error.code
@@ -138,5 +144,5 @@ def problem(error: LivespendError, **more: Any) -> Response:
     if error.status == 401 and not isinstance(error, WebhookRejected):
         answer.headers["WWW-Authenticate"] = "Bearer"
     if error.status == 503:
-        answer.headers["Retry-After"] = "5"
+        answer.headers["Retry-After"] = str(retry_after(error))
     return answer

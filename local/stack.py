@@ -171,6 +171,7 @@ class Stack:
             "PLAID_URL": self.plaid,
             "PLAID_CLIENT_ID": PLAID_CLIENT_ID,
             "PLAID_SECRET": PLAID_SECRET,
+            "PLAID_LIMITS": "none",  # the stand-in has those that it is told to have
             "PLAID_WEBHOOK_URL": f"{self.api}/webhooks/plaid",
             "FIREBASE_PROJECT_ID": PROJECT,
             "FIREBASE_API_KEY": "local",

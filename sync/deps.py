@@ -69,6 +69,7 @@ def _database_url(settings: Settings, door: Literal["api", "worker", "mirror"]) 
 
 
 def _plaid(settings: Settings) -> Plaid:
+    from sync.limits import Limits, limits_of
     from sync.plaid import Plaid
 
     return Plaid(
@@ -77,6 +78,7 @@ def _plaid(settings: Settings) -> Plaid:
         secret=settings.plaid_secret,
         webhook_url=settings.plaid_webhook_url or None,
         redirect_uri=settings.plaid_redirect_uri,
+        limits=Limits(limits_of(settings.plaid_url, settings.plaid_limits), settings.redis_url),
     )
 
 

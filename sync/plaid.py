@@ -1,19 +1,31 @@
 """The one door to Plaid: the real plaid-python client, raw replies, exact decimals, errors translated.
 
 The typed client needs about 2 ms per transaction and turns money into floats; here it only sends (it checks and signs
-the request) and hands back the raw body. Nothing is retried here and nothing is stored: a failure is raised as one of
-the kinds of errors.py, and whoever called decides. Access tokens go in and out as arguments; no error, log line or
-repr of this module carries one. Building it imports the client (0.3 to 1 s), so a process builds it once, after fork.
+the request) and hands back the raw body. A request that the published limits leave no call for is not sent: that is a
+PlaidPaced. Nothing is retried here and nothing is stored: a failure is raised as one of the kinds of errors.py, and
+whoever called decides. Access tokens go in and out as arguments; no error, log line or repr of this module carries
+one. Building it imports the client (0.3 to 1 s), so a process builds it once, after fork.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sync.errors import PlaidContract, PlaidError, PlaidItemGone, PlaidRateLimited, PlaidRefused, PlaidTransient
+from sync.errors import (
+    PlaidContract,
+    PlaidError,
+    PlaidItemGone,
+    PlaidPaced,
+    PlaidRateLimited,
+    PlaidRefused,
+    PlaidTransient,
+)
 from sync.pages import Page, parse_json, read_account, read_page, storable
 from sync.plaid_codes import kind_of
 from sync.webhook_keys import WebhookKeys
+
+if TYPE_CHECKING:
+    from sync.limits import Limits
 
 PAGE_SIZE = 500
 DAYS_REQUESTED = 730
@@ -35,12 +47,14 @@ class Plaid:
         webhook_url: str | None = None,
         redirect_uri: str | None = None,
         read_seconds: float = _READ_SECONDS,
+        limits: Limits | None = None,
     ) -> None:
         import plaid
         from plaid.api import plaid_api
 
         self._webhook_url = webhook_url
         self._redirect_uri = redirect_uri
+        self._limits = limits
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         configuration = plaid.Configuration(
             host=url.rstrip("/"), api_key={"clientId": client_id, "secret": secret, "plaidVersion": "2020-09-14"}
@@ -137,6 +151,7 @@ class Plaid:
     def _send(self, endpoint: str, request: dict[str, Any]) -> bytes:
         from urllib3.exceptions import HTTPError
 
+        self._take_a_call(endpoint, request)
         try:
             reply = getattr(self._api, endpoint)(request, _preload_content=False, _request_timeout=self._timeout)
             return bytes(reply.data)
@@ -146,6 +161,13 @@ class Plaid:
             raise PlaidTransient(f"{endpoint}: {type(broken).__name__}") from None
         except (TypeError, ValueError):
             raise PlaidRefused(f"{endpoint}: the client refused the request") from None
+
+    def _take_a_call(self, endpoint: str, request: dict[str, Any]) -> None:
+        if self._limits is None:
+            return
+        wait = self._limits.take(endpoint, request.get("access_token"))
+        if wait > 0:
+            raise PlaidPaced(endpoint, wait)
 
 
 def translated(endpoint: str, status: int | None, body: str | bytes | None) -> PlaidError:

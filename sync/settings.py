@@ -33,6 +33,7 @@ class Settings:
     plaid_secret: str = field(default="", repr=False)
     plaid_webhook_url: str = ""
     plaid_redirect_uri: str | None = None
+    plaid_limits: str = ""
     firebase_project_id: str = ""
     firebase_api_key: str = ""
     firestore_emulator_host: str | None = None
@@ -160,6 +161,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "PLAID_URL": _HTTP,
     "PLAID_WEBHOOK_URL": _HTTP,
     "PLAID_REDIRECT_URI": _HTTP,
+    "PLAID_LIMITS": _one_of("production", "sandbox", "none"),
     "FIRESTORE_EMULATOR_HOST": _host_port,
     "FIREBASE_AUTH_EMULATOR_HOST": _host_port,
     "BROWSER_FIRESTORE_HOST": _host_port,

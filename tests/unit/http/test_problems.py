@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.auth import public
-from sync.errors import ItemNotFound
+from sync.errors import ItemNotFound, PlaidPaced
 
 
 def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, object]:
@@ -84,3 +84,15 @@ def test_every_route_under_api_needs_a_token(app: APIFlask):
             {"month": "2026-11"} if "month" in rule.arguments else {}))[1]  # fmt: skip
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             assert client.open(path, method=method).status_code == 401, (method, path)
+
+
+def test_a_call_that_our_pace_held_back_says_when_it_is_free(app: APIFlask):
+    @app.get("/paced")
+    @public
+    def paced() -> None:
+        raise PlaidPaced("item_get", 41.2)
+
+    answer = app.test_client().get("/paced")
+
+    assert_problem(answer, 503, "plaid-paced")
+    assert answer.headers["Retry-After"] == "42"
