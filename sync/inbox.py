@@ -1,9 +1,10 @@
-"""What a stored webhook does to its item: the one table of webhook codes, and its application.
+"""What a stored webhook does to its item: the rules of webhook_codes.py and conditions.py, applied.
 
 The worker that holds an item reads its inbox in order of arrival, folds it into one final state and writes that state
 and the rows' end in one transaction, under the owner's lock: two workers cannot apply an old webhook over a newer one.
 A crash leaves the rows as they were. Codes that are not in the table are stored as ignored, never refused: a handler
-that refuses what it does not know can silence all of Plaid's retries.
+that refuses what it does not know can silence all of Plaid's retries. News of a broken login that Plaid signed before
+the user repaired it is old news: it changes nothing.
 """
 
 from __future__ import annotations
@@ -12,40 +13,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
+from sync.conditions import Event, after
 from sync.db import lock_owners, transaction
 from sync.deps import Deps
 from sync.pages import storable
-from sync.plaid_codes import status_after
-
-
-class Effect(Enum):
-    """What a webhook code means for its item."""
-
-    PULL = "pull"
-    BROKEN = "the login is broken: stop, ask the user"
-    REPAIRED = "the login works again: clear the error, pull"
-    ENDING = "access ends soon: ask the user, data still flows"
-    REVOKED = "the user took all access away: stop for good"
-    ACCOUNT_REVOKED = "the user took one account away: its rows leave the ledger's live set"
-    NEW_ACCOUNTS = "more accounts can be linked: say so"
-
-
-EFFECTS: Mapping[tuple[str, str], Effect] = {
-    ("TRANSACTIONS", "SYNC_UPDATES_AVAILABLE"): Effect.PULL,
-    ("ITEM", "ERROR"): Effect.BROKEN,
-    ("ITEM", "LOGIN_REPAIRED"): Effect.REPAIRED,
-    ("ITEM", "PENDING_EXPIRATION"): Effect.ENDING,
-    ("ITEM", "PENDING_DISCONNECT"): Effect.ENDING,
-    ("ITEM", "USER_PERMISSION_REVOKED"): Effect.REVOKED,
-    ("ITEM", "USER_ACCOUNT_REVOKED"): Effect.ACCOUNT_REVOKED,
-    ("ITEM", "NEW_ACCOUNTS_AVAILABLE"): Effect.NEW_ACCOUNTS,
-}
+from sync.plaid_codes import event_of
+from sync.webhook_codes import Beside, WebhookRule, webhook_rule
 
 
 @dataclass(frozen=True)
@@ -69,8 +47,16 @@ class Verdict:
     asked: bool = False
 
 
+class Webhook(NamedTuple):
+    """A stored webhook: what its code does, and what it says."""
+
+    rule: WebhookRule
+    body: dict[str, Any]
+
+
 _OPEN = text("""
-    select w.id, w.webhook_type, w.webhook_code, w.body
+    select w.id, w.webhook_type, w.webhook_code, w.body,
+        w.issued_at < coalesce(i.repaired_at, '-infinity') as before_repair
     from webhook_inbox as w join items as i on i.plaid_item_id = w.plaid_item_id
     where i.id = :item_id and w.state in ('new', 'unmatched')
     order by w.id
@@ -97,7 +83,7 @@ _DONE = text("update webhook_inbox set state = 'done' where id = any (:ids)")
 
 def needs_work(webhook_type: str, webhook_code: str) -> bool:
     """Whether a webhook of that type and code changes or wants anything."""
-    return (webhook_type, webhook_code) in EFFECTS
+    return webhook_rule(webhook_type, webhook_code).acts
 
 
 def apply_inbox(deps: Deps, item_id: UUID, user_id: str) -> Verdict:
@@ -109,11 +95,17 @@ def apply_inbox(deps: Deps, item_id: UUID, user_id: str) -> Verdict:
         lock_owners(connection, [f"users/{user_id}"])
         rows = connection.execute(_OPEN, {"item_id": item_id}).all()
         was = Condition(**connection.execute(_CONDITION, {"item_id": item_id}).mappings().one())
-        webhooks = [(EFFECTS.get((row.webhook_type, row.webhook_code)), _body(row.body)) for row in rows]
+        webhooks = [Webhook(_rule(row), _body(row.body)) for row in rows]
         set_condition(connection, item_id, _folded(was, webhooks))
         _revoke_accounts(connection, item_id, webhooks)
         connection.execute(_DONE, {"ids": [row.id for row in rows]})
-    return _verdict([effect for effect, _ in webhooks])
+    return _verdict([webhook.rule for webhook in webhooks])
+
+
+def _rule(row: Row[Any]) -> WebhookRule:
+    rule = webhook_rule(row.webhook_type, row.webhook_code)
+    stale = row.before_repair and rule.event in (Event.LOGIN_BROKEN, Event.WITHDRAWN)
+    return WebhookRule(pulls=True) if stale else rule
 
 
 def set_condition(connection: Connection, item_id: UUID, condition: Condition) -> None:
@@ -124,47 +116,47 @@ def set_condition(connection: Connection, item_id: UUID, condition: Condition) -
 def condition_of_error(error: Mapping[str, Any], was: Condition) -> Condition:
     """Answers the state after Plaid told an error of the item; outages and rate limits change nothing."""
     code, message = error.get("error_code"), error.get("display_message")
-    status = status_after(code) if isinstance(code, str) else None
-    if status is None:
+    event = event_of(code) if isinstance(code, str) else None
+    if event is None or was.status == "revoked":
         return was
     told = storable(message) if isinstance(message, str) else None
-    return replace(was, status=status, error_code=code, error_message=told)
+    return replace(was, status=after(was.status, event), error_code=code, error_message=told)
 
 
-def _folded(was: Condition, webhooks: list[tuple[Effect | None, dict[str, Any]]]) -> Condition:
-    for effect, body in webhooks:
-        was = _after(was, effect, body)
+def _folded(was: Condition, webhooks: list[Webhook]) -> Condition:
+    for webhook in webhooks:
+        was = _after(was, webhook.rule, webhook.body)
     return was
 
 
-def _after(was: Condition, effect: Effect | None, body: dict[str, Any]) -> Condition:
-    match effect:
-        case Effect.BROKEN:
+def _after(was: Condition, rule: WebhookRule, body: dict[str, Any]) -> Condition:
+    match rule.event:
+        case Event.LOGIN_BROKEN:
             error = body.get("error")
             return condition_of_error(error if isinstance(error, dict) else {"error_code": "ITEM_LOGIN_REQUIRED"}, was)
-        case Effect.REPAIRED:
+        case Event.REPAIRED:
             return _HEALTHY
-        case Effect.ENDING if was.status in ("ok", "error"):
+        case Event.ENDING if after(was.status, Event.ENDING) == "pending_disconnect":
             ends = _time(body.get("consent_expiration_time") or body.get("disconnect_time"))
             code = str(body.get("reason") or body.get("webhook_code"))
             return Condition("pending_disconnect", code, None, ends)
-        case Effect.REVOKED:
-            return Condition("revoked", "USER_PERMISSION_REVOKED", None, None)
-        case Effect.NEW_ACCOUNTS if was.status == "ok":
-            return replace(was, error_code="NEW_ACCOUNTS_AVAILABLE")
-        case _:
-            return was
+        case Event.WITHDRAWN:
+            return Condition(after(was.status, Event.WITHDRAWN), "USER_PERMISSION_REVOKED", None, None)
+    if rule.beside is Beside.NEW_ACCOUNTS and was.status == "ok":
+        return replace(was, error_code="NEW_ACCOUNTS_AVAILABLE")
+    return was
 
 
-def _verdict(effects: list[Effect | None]) -> Verdict:
-    last = next((e for e in reversed(effects) if e in (Effect.BROKEN, Effect.REVOKED, Effect.REPAIRED)), None)
-    return Verdict(broke=last in (Effect.BROKEN, Effect.REVOKED), asked=Effect.PULL in effects)
+def _verdict(rules: list[WebhookRule]) -> Verdict:
+    turns = (Event.LOGIN_BROKEN, Event.WITHDRAWN, Event.REPAIRED)
+    last = next((rule.event for rule in reversed(rules) if rule.event in turns), None)
+    return Verdict(broke=last in (Event.LOGIN_BROKEN, Event.WITHDRAWN), asked=any(rule.pulls for rule in rules))
 
 
-def _revoke_accounts(
-    connection: Connection, item_id: UUID, webhooks: list[tuple[Effect | None, dict[str, Any]]]
-) -> None:
-    revoked = [str(body.get("account_id")) for effect, body in webhooks if effect is Effect.ACCOUNT_REVOKED]
+def _revoke_accounts(connection: Connection, item_id: UUID, webhooks: list[Webhook]) -> None:
+    revoked = [
+        str(webhook.body.get("account_id")) for webhook in webhooks if webhook.rule.beside is Beside.ACCOUNT_REVOKED
+    ]
     if revoked:
         connection.execute(_REMOVE_ACCOUNTS_ROWS, {"item_id": item_id, "revoked": revoked})
         connection.execute(_REVOKE_ACCOUNTS, {"item_id": item_id, "revoked": revoked})

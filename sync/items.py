@@ -68,9 +68,9 @@ _NEW_ACCOUNTS = text("""
         cast(:iso_currency as text[]), cast(:unofficial_currency as text[])) as a
 """)
 _REPAIRED = text("""
-    update items set status = 'ok', error_code = null, error_message = null, consent_expires_at = null
+    update items set status = 'ok', error_code = null, error_message = null, consent_expires_at = null,
+        repaired_at = now()
     where id = :id and removed_at is null
-      and (status, error_code, error_message, consent_expires_at) is distinct from ('ok', null, null, null)
 """)
 _WANT = text("""
     update item_pulls set wanted = wanted + 1, failures = 0, retry_at = null where item_id = :id

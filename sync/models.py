@@ -113,6 +113,7 @@ items = Table(
     Column("update_status", Text, nullable=False, server_default=text("'UNKNOWN'")),
     _stamped(),
     _time("removed_at"),
+    _time("repaired_at"),
     UniqueConstraint("plaid_item_id"),
     CheckConstraint("status in ('ok', 'login_required', 'pending_disconnect', 'revoked', 'error')", name="status"),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sync.conditions import after
 from sync.errors import (
     PlaidItemGone,
     PlaidLoginRequired,
@@ -14,7 +15,7 @@ from sync.errors import (
     PlaidTransient,
 )
 from sync.plaid import Plaid, translated
-from sync.plaid_codes import status_after
+from sync.plaid_codes import event_of
 from tests.integration.pull.bank import error
 
 
@@ -40,7 +41,8 @@ def test_a_code_decides_the_kind_and_what_the_item_becomes(code: str, kind: type
     failure = translated("transactions_sync", *error(code))
 
     assert (kind, code, "req-error") == (type(failure), failure.plaid_code, failure.request_id)
-    assert status_after(code) == status
+    event = event_of(code)
+    assert (event and after("ok", event)) == status
 
 
 @pytest.mark.parametrize(
