@@ -114,10 +114,13 @@ items = Table(
     _stamped(),
     _time("removed_at"),
     _time("repaired_at"),
+    Column("successor_id", Uuid, ForeignKey("items.id")),
+    _time("purged_at"),
     UniqueConstraint("plaid_item_id"),
     CheckConstraint("status in ('ok', 'login_required', 'pending_disconnect', 'revoked', 'error')", name="status"),
 )
 Index(None, items.c.user_id)
+Index(None, items.c.successor_id, postgresql_where=text("successor_id is not null"))
 
 item_tokens = Table(
     "item_tokens",
@@ -128,7 +131,29 @@ item_tokens = Table(
     Column("nonce", LargeBinary, nullable=False),
     Column("ciphertext", LargeBinary, nullable=False),
     _stamped(),
+    Column("wrapped_key", LargeBinary),
 )
+
+token_rotations = Table(
+    "token_rotations",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    _user(),
+    Column("state", Text, nullable=False, server_default=text("'asked'")),
+    _stamped("asked_at"),
+    _time("ended_at"),
+    Column("request_id", Text),
+    CheckConstraint("state in ('asked', 'stored', 'kept', 'lost')", name="state"),
+)
+Index(
+    "uq_token_rotations_item_id_open",
+    token_rotations.c.item_id,
+    unique=True,
+    postgresql_where=text("state = 'asked'"),
+)
+Index("ix_token_rotations_item_id", token_rotations.c.item_id, token_rotations.c.id)
+Index(None, token_rotations.c.user_id)
 
 item_pulls = Table(
     "item_pulls",
@@ -141,8 +166,11 @@ item_pulls = Table(
     _time("retry_at"),
     _time("last_webhook_at"),
     _time("last_pulled_at"),
+    Column("accounts_due_at", _TIME, nullable=False, server_default=text("now() + random() * interval '1 day'")),
+    _time("accounts_chosen_at"),
 )
 Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
+Index(None, item_pulls.c.accounts_due_at)
 
 accounts = Table(
     "accounts",
@@ -165,10 +193,46 @@ accounts = Table(
     _stamped(),
     _time("closed_at"),
     _time("removed_at"),
+    _time("deselected_at"),
+    _time("hidden_at"),
     UniqueConstraint("plaid_account_id"),
 )
 Index(None, accounts.c.user_id)
 Index(None, accounts.c.item_id)
+
+account_moves = Table(
+    "account_moves",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _user(),
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False),
+    Column("from_item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("moved_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    _time("settled_at"),
+    CheckConstraint("kind in ('relinked', 'renumbered', 'reselected')", name="kind"),
+)
+for _name in ("user_id", "account_id", "from_item_id"):
+    Index(None, account_moves.c[_name])
+
+purges = Table(
+    "purges",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _user(),
+    Column("item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    Column("account_id", Uuid),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'hide'")),
+    *(Column(name, _TIME, nullable=False) for name in ("asked_at", "due_at", "delete_at")),
+    *(_counted(name) for name in ("transactions", "entries", "accounts", "other_rows")),
+    _time("finished_at"),
+    CheckConstraint("reason in ('unlinked', 'permission-revoked', 'account-revoked')", name="reason"),
+    CheckConstraint("state in ('hide', 'delete', 'done', 'cancelled')", name="state"),
+)
+Index(None, purges.c.user_id)
+Index(None, purges.c.item_id)
+Index("ix_purges_open", purges.c.due_at, postgresql_where=text("state in ('hide', 'delete')"))
 
 entries = Table(
     "entries",
@@ -219,6 +283,8 @@ transactions = Table(
     _stamped(),
     _time("removed_at"),
     Column("superseded_by", _ID),
+    _time("expired_at"),
+    Column("heard_on", Date),
     UniqueConstraint("plaid_transaction_id"),
     CheckConstraint(
         "(source = 'bank' and plaid_transaction_id is not null and account_id is not null)"
@@ -239,6 +305,106 @@ Index(
 )
 Index(None, transactions.c.account_id)
 Index(None, transactions.c.pending_transaction_id, postgresql_where=text("pending_transaction_id is not null"))
+Index(
+    "ix_transactions_unmatched",
+    transactions.c.account_id,
+    transactions.c.date,
+    postgresql_where=text("pending and superseded_by is null"),
+)
+Index(
+    "ix_transactions_expirable",
+    transactions.c.date,
+    postgresql_where=text("pending and removed_at is null and expired_at is null"),
+)
+
+reviews = Table(
+    "reviews",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("pending_entry_id", Uuid, ForeignKey("entries.id"), nullable=False),
+    Column("posted_entry_id", Uuid, ForeignKey("entries.id"), nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("score", Numeric(4, 3), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("amount", _MONEY, nullable=False),
+    Column("iso_currency", Text),
+    Column("unofficial_currency", Text),
+    Column("date", Date, nullable=False),
+    Column("pending_words", JSONB),
+    Column("posted_words", JSONB),
+    _stamped(),
+    _time("decided_at"),
+    UniqueConstraint(
+        "pending_entry_id", "posted_entry_id", name="uq_reviews_pending_entry_id_posted_entry_id"
+    ),
+    CheckConstraint("state in ('open', 'confirmed', 'declined', 'undone', 'closed')", name="state"),
+    CheckConstraint("num_nonnulls(iso_currency, unofficial_currency) = 1", name="currency"),
+    CheckConstraint("pending_entry_id <> posted_entry_id", name="pair"),
+)
+Index("ix_reviews_user_id", reviews.c.user_id, reviews.c.created_at)
+Index(None, reviews.c.posted_entry_id)
+Index(
+    "ix_reviews_unsettled",
+    reviews.c.user_id,
+    postgresql_where=text("state in ('open', 'confirmed', 'undone')"),
+)
+
+splits = Table(
+    "splits",
+    metadata,
+    _uuid_key(),
+    Column("entry_id", Uuid, ForeignKey("entries.id", ondelete="CASCADE"), nullable=False),
+    _user(),
+    Column("position", Integer, nullable=False),
+    Column("category_id", _ID, ForeignKey("categories.id"), nullable=False),
+    Column("amount", _MONEY, nullable=False),
+    Column("note", Text),
+    UniqueConstraint("entry_id", "position"),
+    CheckConstraint("position >= 1", name="position"),
+    CheckConstraint("amount <> 0", name="amount"),
+    CheckConstraint("length(note) between 1 and 500", name="note"),
+)
+Index(None, splits.c.user_id)
+
+category_rules = Table(
+    "category_rules",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("position", Integer, nullable=False),
+    Column("name_match", Text),
+    Column("name_text", Text),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE")),
+    Column("direction", Text),
+    Column("min_amount", _MONEY),
+    Column("max_amount", _MONEY),
+    Column("bank_category_id", _ID, ForeignKey("categories.id")),
+    Column("category_id", _ID, ForeignKey("categories.id"), nullable=False),
+    _stamped(),
+    _time("removed_at"),
+    CheckConstraint("name_match in ('contains', 'equals', 'starts')", name="name_match"),
+    CheckConstraint(
+        "(name_match is null) = (name_text is null) and length(name_text) between 1 and 200", name="name_text"
+    ),
+    CheckConstraint("direction in ('in', 'out')", name="direction"),
+    CheckConstraint("min_amount >= 0 and max_amount >= min_amount", name="amounts"),
+    CheckConstraint(
+        "num_nonnulls(name_text, account_id, direction, min_amount, max_amount, bank_category_id) > 0",
+        name="conditions",
+    ),
+)
+Index("ix_category_rules_user_id", category_rules.c.user_id, category_rules.c.position, postgresql_where=_live)
+Index(None, category_rules.c.account_id, postgresql_where=text("account_id is not null"))
+
+rule_passes = Table(
+    "rule_passes",
+    metadata,
+    Column("user_id", _ID, ForeignKey("users.id"), primary_key=True),
+    _counted("wanted", BigInteger, 1),
+    _counted("done", BigInteger),
+)
+Index("ix_rule_passes_open", rule_passes.c.user_id, postgresql_where=text("wanted > done"))
 
 budgets = Table(
     "budgets",
@@ -263,6 +429,63 @@ Index(
     unique=True,
     postgresql_where=_live,
 )
+
+
+def _sealed_while_open() -> tuple[Column[Any], ...]:
+    binary = [Column(name, LargeBinary) for name in ("nonce", "ciphertext", "wrapped_key")]
+    return (Column("key_id", Text), *binary)
+
+
+link_sessions = Table(
+    "link_sessions",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("token_sha256", LargeBinary, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("item_id", Uuid, ForeignKey("items.id", ondelete="SET NULL")),
+    Column("hosted", Boolean, nullable=False, server_default=text("false")),
+    *_sealed_while_open(),
+    Column("state", Text, nullable=False, server_default=text("'open'")),
+    Column("problem", Text),
+    _stamped(),
+    Column("expires_at", _TIME, nullable=False),
+    _counted("looks"),
+    _time("look_at"),
+    UniqueConstraint("token_sha256"),
+    CheckConstraint("mode in ('new', 'update')", name="mode"),
+    CheckConstraint("state in ('open', 'told', 'finished', 'failed', 'expired')", name="state"),
+    CheckConstraint("ciphertext is null or state in ('open', 'told')", name="sealed"),
+)
+Index(None, link_sessions.c.user_id)
+Index(None, link_sessions.c.item_id)
+Index(None, link_sessions.c.look_at, postgresql_where=text("hosted and state in ('open', 'told')"))
+
+link_intents = Table(
+    "link_intents",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("session_id", Uuid, ForeignKey("link_sessions.id")),
+    Column("public_sha256", LargeBinary, nullable=False),
+    *_sealed_while_open(),
+    Column("plaid_item_id", _ID),
+    Column("state", Text, nullable=False, server_default=text("'asked'")),
+    Column("problem", Text),
+    _counted("tries"),
+    Column("due_at", _TIME, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    _time("closed_at"),
+    UniqueConstraint("public_sha256"),
+    CheckConstraint(
+        "state in ('asked', 'exchanged', 'unwanted', 'stored', 'removed', 'refused', 'lost')", name="state"
+    ),
+    CheckConstraint("(closed_at is null) = (state in ('asked', 'exchanged', 'unwanted'))", name="closed"),
+    CheckConstraint("(closed_at is null) = (ciphertext is not null)", name="sealed"),
+)
+Index(None, link_intents.c.user_id)
+Index(None, link_intents.c.session_id)
+Index(None, link_intents.c.due_at, postgresql_where=text("closed_at is null"))
 
 webhook_inbox = Table(
     "webhook_inbox",

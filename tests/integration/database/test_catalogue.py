@@ -18,6 +18,7 @@ PROJECTED = {
     "items",
     "mirror_window",
     "spend_exclusions",
+    "splits",
     "transactions",
     "users",
 }
@@ -83,7 +84,8 @@ def test_the_api_has_no_rights_on_marks_counters_or_mirror_state(database: Datab
     )
 
     assert {table for table, _ in held} & SERVERS_ONLY == set()
-    assert {right for _, right in held} == {"SELECT", "INSERT"}
+    assert {right for _, right in held} == {"SELECT", "INSERT", "DELETE"}
+    assert {table for table, right in held if right == "DELETE"} == {"splits"}
 
 
 def test_the_api_may_update_the_users_columns_only(database: Database) -> None:
@@ -92,8 +94,8 @@ def test_the_api_may_update_the_users_columns_only(database: Database) -> None:
         "where grantee = 'livespend_api' and privilege_type = 'UPDATE'"
     )
 
-    banks = {"amount", "date", "authorized_date", "bank_category_id", "rule_category_id", "user_id", "cursor"}
-    assert {column for _, column in columns} & banks == set()
+    assert {column for table, column in columns if table in ("accounts", "transactions")} == {"removed_at"}
+    assert {column for _, column in columns} & {"user_id", "cursor", "done"} == set()
 
 
 def test_marking_functions_belong_to_the_marker_and_trust_no_search_path(database: Database) -> None:
@@ -124,7 +126,7 @@ def test_only_the_named_functions_are_for_the_doors(database: Database) -> None:
     }
 
     assert callable_by == {
-        "api": {"lock_own_counter", "marked_since", "want_pull"},
+        "api": {"link_session_of", "lock_own_counter", "marked_since", "want_pull"},
         "worker": {"lock_owners", "want_pull"},
         "mirror": {"lock_owners"},
     }

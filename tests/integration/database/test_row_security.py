@@ -17,13 +17,19 @@ TABLES = {
     "users": "id",
     "items": "user_id",
     "item_tokens": "user_id",
+    "token_rotations": "user_id",
     "item_pulls": "user_id",
     "accounts": "user_id",
     "entries": "user_id",
     "transactions": "user_id",
     "categories": "user_id",
     "budgets": "user_id",
+    "splits": "user_id",
+    "category_rules": "user_id",
+    "rule_passes": "user_id",
     "idempotency_keys": "user_id",
+    "link_sessions": "user_id",
+    "link_intents": "user_id",
 }
 
 
@@ -41,6 +47,7 @@ def fill(database: Database, user: str) -> None:
             "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext) values (%s, %s, '', '', '')",
             item, user,
         ),
+        ("insert into token_rotations (item_id, user_id) values (%s, %s)", item, user),
         ("insert into item_pulls (item_id, user_id) values (%s, %s)", item, user),
         (
             "insert into accounts (id, user_id, item_id, plaid_account_id, name, type) values (%s, %s, %s, %s, '', '')",
@@ -58,9 +65,28 @@ def fill(database: Database, user: str) -> None:
             uid(user, "budget"), user,
         ),
         (
+            "insert into splits (entry_id, user_id, position, category_id, amount) values (%s, %s, 1, 'OTHER', 0.5)",
+            entry, user,
+        ),
+        (
+            "insert into category_rules (user_id, position, direction, category_id) values (%s, 1, 'out', 'OTHER')",
+            user,
+        ),
+        ("insert into rule_passes (user_id) values (%s)", user),
+        (
             "insert into idempotency_keys (user_id, key, request_sha256, status, response) "
             "values (%s, 'k', '', 200, '{}')",
             user,
+        ),
+        (
+            "insert into link_sessions (id, user_id, token_sha256, mode, item_id, expires_at) "
+            "values (%s, %s, %s, 'update', %s, now())",
+            uid(user, "session"), user, user.encode(), item,
+        ),
+        (
+            "insert into link_intents (user_id, session_id, public_sha256, ciphertext, due_at, created_at) "
+            "values (%s, %s, %s, '', now(), now())",
+            user, uid(user, "session"), user.encode(),
         ),
     ):  # fmt: skip
         database.sql(statement, *parameters)
@@ -115,6 +141,9 @@ def test_without_a_user_nothing_is_seen(api: Engine, table: str) -> None:
         ("transactions", "removed_at = now()"),
         ("categories", "name = 'x'"),
         ("budgets", "limit_amount = 99"),
+        ("splits", "amount = 0.4"),
+        ("category_rules", "direction = 'in'"),
+        ("rule_passes", "wanted = 99"),
     ],
 )
 def test_an_update_reaches_own_rows_only(api: Engine, table: str, column: str) -> None:
@@ -154,6 +183,32 @@ ALICES = {
     "a budget on another's category": (
         "insert into budgets (user_id, category_id, iso_currency, limit_amount, starts_month) "
         "values ('alice', 'own-bob', 'EUR', 1, '2026-11-01')"
+    ),
+    "another's category by a rule": "update entries set rule_category_id = 'own-bob'",
+    "a part of another's entry": (
+        "insert into splits (entry_id, user_id, position, category_id, amount) "
+        f"values ('{uid('bob', 'entry')}', 'alice', 2, 'OTHER', 1)"
+    ),
+    "a part in another's category": (
+        "insert into splits (entry_id, user_id, position, category_id, amount) "
+        f"values ('{uid('alice', 'entry')}', 'alice', 2, 'own-bob', 1)"
+    ),
+    "a part moved to another's category": "update splits set category_id = 'own-bob'",
+    "a part moved to another entry": "update splits set entry_id = entry_id",
+    "a rule for another": (
+        "insert into category_rules (user_id, position, direction, category_id) values ('bob', 1, 'in', 'OTHER')"
+    ),
+    "a rule to another's category": "update category_rules set category_id = 'own-bob'",
+    "a rule for another's account": f"update category_rules set account_id = '{uid('bob', 'account')}'",
+    "a pass of rules that nobody made": "update rule_passes set done = wanted",
+    "a use of Link for another's item": (
+        "insert into link_sessions (user_id, token_sha256, mode, item_id, expires_at) "
+        f"values ('alice', 'n', 'update', '{uid('bob', 'item')}', now())"
+    ),
+    "another's item for a use of Link": f"update link_sessions set item_id = '{uid('bob', 'item')}'",
+    "a link on another's use of Link": (
+        "insert into link_intents (user_id, session_id, public_sha256, ciphertext, due_at, created_at) "
+        f"values ('alice', '{uid('bob', 'session')}', 'n', '', now(), now())"
     ),
     "a change of owner": "update items set user_id = 'bob'",
     "a bank's amount": "update transactions set amount = 0",
