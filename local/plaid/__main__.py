@@ -9,6 +9,8 @@ import sys
 from datetime import date
 from pathlib import Path
 
+from local.plaid import knobs
+from local.plaid.limits import PUBLISHED
 from local.plaid.server import CLIENT_ID, SECRET, Config, ProductionSecret, serve
 
 
@@ -57,6 +59,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--manual-readiness", action="store_true", help="new items stay NOT_READY until told")
     parser.add_argument("--retry-scale", type=float, default=1.0, help="factor on the webhook retry schedule")
+    parser.add_argument("--clock-rate", type=float, help="clock seconds in a real one (default 1, 0 with --today)")
+    parser.add_argument("--limits", choices=PUBLISHED, help="rate limits as Plaid publishes them (default none)")
+    parser.add_argument(
+        "--knob", action="append", type=knobs.parse, default=[], metavar="NAME=VALUE", help="turn a knob, see the docs"
+    )
     return parser
 
 
@@ -77,6 +84,8 @@ def _config(given: argparse.Namespace) -> Config:
         readiness=given.readiness,
         manual_readiness=given.manual_readiness,
         retry_scale=given.retry_scale,
+        clock_rate=given.clock_rate,
+        knobs=dict(given.knob) | ({"limits": given.limits} if given.limits else {}),
     )
 
 

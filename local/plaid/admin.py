@@ -7,11 +7,11 @@ the store. An item is named by `item_id`, or by `user` (a client_user_id): that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from local.plaid import bank, bank_rows, items, link, signing, views, wire
+from local.plaid import bank, bank_rows, items, knobs, limits, link, signing, views, wire
 from local.plaid.endpoints import SERVED
 from local.plaid.errors import PlaidError
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
@@ -124,9 +124,49 @@ def readiness(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def clock(world: World, ask: dict[str, Any]) -> dict[str, Any]:
-    """Moves the stand-in's clock forward; webhook signatures keep the machine's time."""
-    world.clock.advance(timedelta(days=ask.get("days", 0), seconds=ask.get("seconds", 0)))
-    return {"now": wire.timestamp(world.clock.now()), "today": world.clock.today()}
+    """Moves the stand-in's clock forward; `rate` are its seconds in a real one. Webhook signatures keep the machine's
+    time."""
+    rate = float(ask["rate"]) if "rate" in ask else None
+    world.move_clock(timedelta(days=ask.get("days", 0), seconds=ask.get("seconds", 0)), rate)
+    return {"now": wire.timestamp(world.clock.now()), "today": world.clock.today(), "rate": world.clock.rate}
+
+
+def show_knobs(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """All knobs as they stand."""
+    return {"knobs": asdict(world.knobs)}
+
+
+def turn_knobs(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Turns the knobs that are named; the others stay."""
+    world.turn(ask)
+    return show_knobs(world, {})
+
+
+def show_limits(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
+    """The rate limits in force, and the calls counted in the current window."""
+    knobs = world.knobs
+    shown = limits.table(knobs.limits, knobs.own_limits)
+    return {
+        "published": knobs.limits,
+        "seconds": knobs.limit_seconds,
+        "limits": {path: {"item": item, "client": client} for path, (item, client) in shown.items()},
+        "used": world.limiter.used(knobs.limit_seconds),
+    }
+
+
+def set_limits(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Sets the rate limits: a `published` table (`none` drops `own` too), `own` per endpoint over it, the window's
+    `seconds`. Counting starts anew."""
+    given: dict[str, Any] = {}
+    if "published" in ask:
+        given |= {"limits": ask["published"], "own_limits": {}}
+    if "own" in ask:
+        given["own_limits"] = ask["own"]
+    if "seconds" in ask:
+        given["limit_seconds"] = ask["seconds"]
+    world.turn(given)
+    world.limiter.forget()
+    return show_limits(world, {})
 
 
 def rotate_key(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
@@ -219,7 +259,20 @@ ADMIN: dict[tuple[str, str], Admin] = {
     ("POST", "/_local/break"): Admin({**_WHERE, "error_code": optional(_word)}, break_login),
     ("POST", "/_local/repair"): Admin(_WHERE, repair),
     ("POST", "/_local/readiness"): Admin({**_WHERE, "to": required(one_of(*READINESS))}, readiness),
-    ("POST", "/_local/clock"): Admin({"days": optional(whole(0)), "seconds": optional(whole(0))}, clock),
+    ("POST", "/_local/clock"): Admin(
+        {"days": optional(whole(0)), "seconds": optional(whole(0)), "rate": optional(knobs.seconds)}, clock
+    ),
+    ("GET", "/_local/limits"): Admin({}, show_limits),
+    ("POST", "/_local/limits"): Admin(
+        {
+            "published": optional(one_of(*limits.PUBLISHED)),
+            "own": optional(knobs.limit_table),
+            "seconds": optional(knobs.seconds),
+        },
+        set_limits,
+    ),
+    ("GET", "/_local/knobs"): Admin({}, show_knobs),
+    ("POST", "/_local/knobs"): Admin(knobs.SHAPE, turn_knobs),
     ("POST", "/_local/rotate-key"): Admin({}, rotate_key),
     ("POST", "/_local/faults"): Admin(_fault_shape, arm),
     ("GET", "/_local/faults"): Admin({}, faults),

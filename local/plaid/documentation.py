@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from local.plaid.categories import NO_MATCH, RULES
 from local.plaid.endpoints import SERVED
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS
 from local.plaid.fields import Shape, not_emulated
+from local.plaid.knobs import TABLE, Knobs
+from local.plaid.limits import PUBLISHED
 
 _TEMPLATE = Path(__file__).parent / "documentation.md"
 
@@ -22,6 +25,8 @@ def render() -> str:
         ("ENDPOINTS", _endpoints()),
         ("ADMIN", _admin()),
         ("FAULTS", [", ".join(f"`{name}`" for name in (*CALL_FAULTS, *WEBHOOK_FAULTS))]),
+        ("KNOBS", _knobs()),
+        ("LIMITS", _limits()),
         ("KEYWORDS", _keywords()),
     ):
         text = text.replace(f"<!-- {name} -->", "\n".join(lines))
@@ -47,6 +52,24 @@ def _admin() -> list[str]:
 
 def _sentence(text: str | None) -> str:
     return " ".join(inspect.cleandoc(text or "").split())
+
+
+def _knobs() -> list[str]:
+    lines, defaults = ["| knob | default | what it does |", "| --- | --- | --- |"], Knobs()
+    return lines + [
+        f"| `{name}` | `{json.dumps(getattr(defaults, name))}` | {about} |" for name, (_, about) in TABLE.items()
+    ]
+
+
+def _limits() -> list[str]:
+    lines = ["| endpoint | production: item / client | sandbox: item / client |", "| --- | --- | --- |"]
+    for path in PUBLISHED["sandbox"]:
+        shown = [
+            " / ".join("-" if most is None else str(most) for most in PUBLISHED[name].get(path, (None, None)))
+            for name in ("production", "sandbox")
+        ]
+        lines.append(f"| `{path}` | {shown[0]} | {shown[1]} |")
+    return lines
 
 
 def _keywords() -> list[str]:

@@ -9,6 +9,7 @@ import asyncio
 import hmac
 import logging
 import re
+import sqlite3
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +21,7 @@ from local.plaid.endpoints import DOCUMENTED, SERVED
 from local.plaid.errors import PlaidError
 from local.plaid.faults import Fault
 from local.plaid.fields import check
+from local.plaid.limits import table
 from local.plaid.world import World
 
 _LARGEST_BODY = 256 * 1024 * 1024
@@ -109,7 +111,13 @@ async def _plaid(request: web.Request) -> web.StreamResponse:
     fault: Fault | None = None
     try:
         ask = _check_call(request, raw)
-        fault = _strike(world, request.path, ask, record)
+        if world.knobs.latency:
+            await asyncio.sleep(world.knobs.latency)
+        item = _note(world, request.path, ask, record)
+        knobs = world.knobs
+        limits = table(knobs.limits, knobs.own_limits)
+        world.limiter.spend(limits, knobs.limit_seconds, request.path, record["item_id"])
+        fault = _strike(world, request.path, item, record)
         if fault is not None and (early := await _suffer(world, request, fault, record)) is not None:
             return early
         with world.commit():
@@ -168,8 +176,8 @@ def _parse(raw: bytes) -> dict[str, Any]:
     return ask
 
 
-def _strike(world: World, path: str, ask: dict[str, Any], record: dict[str, Any]) -> Fault | None:
-    """Notes the item and page of a call and finds the fault that hits it."""
+def _note(world: World, path: str, ask: dict[str, Any], record: dict[str, Any]) -> sqlite3.Row | None:
+    """Notes the item and page of a call; answers the item."""
     item = world.store.one("select * from items where access_token = ?", ask.get("access_token", ""))
     page = None
     record["item_id"] = item["item_id"] if item else None
@@ -177,7 +185,12 @@ def _strike(world: World, path: str, ask: dict[str, Any], record: dict[str, Any]
         cursor, account_id = ask.get("cursor", ""), (ask.get("options") or {}).get("account_id")
         page = sync.page_number(world, item, cursor, account_id)
         record |= {"cursor": cursor, "count": ask.get("count", sync.DEFAULT_COUNT), "page": page}
-    fault = world.faults.strike(path, record["item_id"], page)
+    return item
+
+
+def _strike(world: World, path: str, item: sqlite3.Row | None, record: dict[str, Any]) -> Fault | None:
+    """The fault that hits a call, if any."""
+    fault = world.faults.strike(path, record["item_id"], record.get("page"))
     if fault is not None and fault.fault == "mutation" and item is not None:
         with world.commit():
             sync.mutate(world, item)

@@ -91,6 +91,7 @@ KINDS: dict[str, _Kind] = {
     "ACCOUNTS_LIMIT": _Kind(_RATE, _LIMIT_ITEM, status=429),
     "BALANCE_LIMIT": _Kind(_RATE, _LIMIT_ITEM, status=429),
     "ITEM_GET_LIMIT": _Kind(_RATE, _LIMIT_ITEM, status=429),
+    "ACCOUNTS_BALANCE_GET_LIMIT": _Kind(_RATE, "rate limit exceeded. please try again later", status=429),
     "RATE_LIMIT": _Kind(_RATE, "rate limit exceeded. please try again later", status=429),
     "SANDBOX_WEBHOOK_INVALID": _Kind("SANDBOX_ERROR", "webhook could not be fired: the item has no webhook"),
 }

@@ -10,10 +10,11 @@ import asyncio
 import contextlib
 import re
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -131,6 +132,8 @@ def start(
     manual_readiness: bool = False,
     retry_scale: float = 1.0,
     webhook_timeout: float = 10.0,
+    clock_rate: float | None = None,
+    knobs: Mapping[str, Any] | None = None,
 ) -> RunningPlaid:
     """Starts a stand-in in a thread of this process, on a free port unless one is given."""
     config = Config(
@@ -145,6 +148,8 @@ def start(
         manual_readiness=manual_readiness,
         retry_scale=retry_scale,
         webhook_timeout=webhook_timeout,
+        clock_rate=clock_rate,
+        knobs=knobs or {},
     )
     return RunningPlaid(config).begin()
 

@@ -107,6 +107,10 @@ class Store:
         self.run("insert into meta values (?, ?) on conflict do nothing", key, default)
         return str(self.value("select value from meta where key = ?", key))
 
+    def keep(self, key: str, value: str) -> None:
+        """Writes a setting of this database."""
+        self.run("insert into meta values (?, ?) on conflict (key) do update set value = excluded.value", key, value)
+
     def count_up(self, kind: str, by: int = 1) -> int:
         """Moves a counter forward and answers its new value."""
         sql = "insert into counters values (?, ?) on conflict (kind) do update set n = n + excluded.n returning n"

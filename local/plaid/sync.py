@@ -64,6 +64,7 @@ def _position(world: World, item: sqlite3.Row, text: str, account_id: str | None
 
 def _page(world: World, item: sqlite3.Row, at: Cursor, ask: dict[str, Any]) -> dict[str, Any]:
     options, count = ask.get("options") or {}, ask.get("count", DEFAULT_COUNT)
+    count = min(count, world.knobs.page_size or count)
     account_id = options.get("account_id")
     window = at if at.is_open else Cursor(at.low, item["head"], at.low)
     found = changelog.effects(

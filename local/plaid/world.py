@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.plaid import signing
+from local.plaid import knobs, signing
 from local.plaid.clock import Clock
 from local.plaid.faults import Faults
+from local.plaid.knobs import Knobs
+from local.plaid.limits import Limiter
 from local.plaid.mint import Mint
 from local.plaid.store import Store
 
@@ -23,7 +25,8 @@ READINESS = ("NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE
 @dataclass(frozen=True)
 class Config:
     """How a stand-in runs. `readiness` are the seconds until an item's first 30 days, then all its history, are there;
-    `manual_readiness` leaves new items NOT_READY until told; `retry_scale` shortens the webhook retry schedule."""
+    `manual_readiness` leaves new items NOT_READY until told; `retry_scale` shortens the webhook retry schedule;
+    `clock_rate` are the clock's seconds in a real one; `knobs` are those to start with."""
 
     client_id: str
     secret: str
@@ -36,6 +39,8 @@ class Config:
     manual_readiness: bool = False
     retry_scale: float = 1.0
     webhook_timeout: float = 10.0
+    clock_rate: float | None = None
+    knobs: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -46,6 +51,8 @@ class World:
     store: Store
     clock: Clock
     mint: Mint
+    limiter: Limiter
+    knobs: Knobs
     faults: Faults = field(default_factory=Faults)
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
     calls: int = 0
@@ -53,6 +60,18 @@ class World:
 
     def commit(self) -> AbstractContextManager[None]:
         return self.store.commit()
+
+    def turn(self, given: Mapping[str, Any]) -> None:
+        """Turns knobs, for good; raises PlaidError. The caller holds the transaction."""
+        self.knobs = knobs.turned(self.knobs, given)
+        knobs.save(self.store, self.knobs)
+
+    def move_clock(self, by: timedelta, rate: float | None = None) -> None:
+        """Moves the clock forward, for good, and sets its rate. The caller holds the transaction."""
+        self.clock.advance(by)
+        if rate is not None:
+            self.clock.run_at(rate)
+        self.store.keep("clock", self.clock.kept())
 
 
 def create(config: Config) -> World:
@@ -64,4 +83,8 @@ def create(config: Config) -> World:
         mint = Mint(config.seed, store)
         if store.value("select count(*) from keys") == 0:
             signing.new_key(store, mint)
-    return World(config, store, Clock(config.today), mint)
+        clock = Clock(config.today, config.clock_rate)
+        clock.restore(store.meta("clock", clock.kept()))
+        turned = knobs.load(store, config.knobs)
+        knobs.save(store, turned)
+    return World(config, store, clock, mint, Limiter(clock), turned)
