@@ -22,8 +22,8 @@ import psycopg2
 from local import postgres
 from sync import log
 from sync.deps import Deps, build_deps
+from sync.key_file import create_key_file
 from sync.settings import read_settings
-from sync.vault import create_key_file
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = "demo-livespend"

@@ -39,7 +39,7 @@ class Deps:
 
 
 def build_deps(settings: Settings, *, door: Literal["api", "worker", "mirror"], ring: Ring | None = None) -> Deps:
-    """Builds what this door needs; connects to nothing yet. Raises VaultFailed without a readable key file.
+    """Builds what this door needs; connects to nothing yet. Raises VaultFailed without usable keys.
 
     `ring` starts a task by name. Whatever it raises is logged and dropped: the sweep finds work whose bell was lost.
     """
@@ -49,7 +49,7 @@ def build_deps(settings: Settings, *, door: Literal["api", "worker", "mirror"], 
         engine=make_engine(_database_url(settings, door), role_hint=door),
         plaid=_plaid(settings) if banks else None,
         firestore=_firestore(settings) if door == "mirror" else None,
-        vault=open_vault(settings.token_key_file) if banks else None,
+        vault=_vault(settings) if banks else None,
         ring=_never_raising(ring or _no_bell),
         now=utc_now,
     )
@@ -78,7 +78,15 @@ def _plaid(settings: Settings) -> Plaid:
         secret=settings.plaid_secret,
         webhook_url=settings.plaid_webhook_url or None,
         redirect_uri=settings.plaid_redirect_uri,
+        countries=settings.plaid_country_codes,
+        language=settings.plaid_language,
         limits=Limits(limits_of(settings.plaid_url, settings.plaid_limits), settings.redis_url),
+    )
+
+
+def _vault(settings: Settings) -> Vault:
+    return open_vault(
+        settings.token_key_file, kms_key_id=settings.kms_key_id, endpoint_url=settings.kms_endpoint_url
     )
 
 

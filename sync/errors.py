@@ -193,6 +193,13 @@ class VaultFailed(LivespendError):
     code = "vault-failed"
 
 
+class VaultUnavailable(VaultFailed):
+    """The key service does not answer at the moment."""
+
+    code = "vault-unavailable"
+    status = 503
+
+
 # Plaid, by kind. `plaid_code`, `request_id` and the bank's own words ride along.
 
 

@@ -43,7 +43,7 @@ _ACCOUNTS = text("""
     from accounts where removed_at is null order by created_at, name, id
 """)
 _TOKEN = text("""
-    select t.key_id, t.nonce, t.ciphertext
+    select t.key_id, t.nonce, t.ciphertext, t.wrapped_key
     from item_tokens as t join items as i on i.id = t.item_id
     where i.id = :id and i.removed_at is null
 """)
@@ -53,8 +53,8 @@ _NEW_ITEM = text("""
     on conflict do nothing
 """)
 _NEW_TOKEN = text("""
-    insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext)
-    values (:id, :user_id, :key_id, :nonce, :ciphertext)
+    insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext, wrapped_key)
+    values (:id, :user_id, :key_id, :nonce, :ciphertext, :wrapped_key)
 """)
 _NEW_PULL = text("insert into item_pulls (item_id, user_id, wanted) values (:id, :user_id, 1)")
 # One statement for all accounts: one number, and one mark each.
@@ -162,11 +162,10 @@ def _store(deps: Deps, user_id: str, item_id: UUID, linked: _Linked, sealed: Sea
         "institution_name": linked.institution_name,
         "consent_expires_at": linked.consent_expires_at,
     }
-    token = {"key_id": sealed.key_id, "nonce": sealed.nonce, "ciphertext": sealed.ciphertext}
     with edit(deps.engine, user_id) as (connection, marked):
         if connection.execute(_NEW_ITEM, bound | item).rowcount == 0:
             raise ItemAlreadyLinked
-        connection.execute(_NEW_TOKEN, bound | token)
+        connection.execute(_NEW_TOKEN, bound | sealed.__dict__)
         connection.execute(_NEW_PULL, bound)
         if linked.accounts:
             columns = {name: [getattr(account, name) for account in linked.accounts] for name in BankAccount._fields}
@@ -235,7 +234,7 @@ def _access_token(deps: Deps, vault: Vault, user_id: str, item_id: UUID) -> str:
         row = connection.execute(_TOKEN, {"id": item_id}).first()
     if row is None:
         raise ItemNotFound
-    return vault.decrypt(item_id, Sealed(row.key_id, bytes(row.nonce), bytes(row.ciphertext)))
+    return vault.decrypt(item_id, Sealed.of(row))
 
 
 def _find(connection: Connection, item_id: UUID) -> Row[Any]:

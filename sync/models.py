@@ -166,10 +166,47 @@ item_pulls = Table(
     _time("retry_at"),
     _time("last_webhook_at"),
     _time("last_pulled_at"),
-    Column("accounts_due_at", _TIME, nullable=False, server_default=text("now() + random() * interval '1 day'")),
+    Column("accounts_due_at", _TIME, nullable=False, server_default=text("now() + interval '1 day'")),
     _time("accounts_chosen_at"),
 )
 Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
+Index(
+    "ix_item_pulls_polled",
+    item_pulls.c.retry_at,
+    postgresql_where=text("wanted = done and retry_at is not null"),
+)
+
+item_freshness = Table(
+    "item_freshness",
+    metadata,
+    Column("id", Uuid, ForeignKey("items.id"), primary_key=True),
+    _user(),
+    Column("state", Text, nullable=False, server_default=text("'ok'")),
+    _time("bank_updated_at"),
+    _time("changed_at"),
+    _time("looked_at"),
+    _time("asked_at"),
+    _time("bank_failed_at"),
+    Column("gaps", ARRAY(Integer), nullable=False, server_default=text("'{}'")),
+    _counted("empty_looks"),
+    _time("look_at"),
+    _time("ask_at"),
+    _time("quiet_at"),
+    _time("stale_at"),
+    Column(
+        "turn_at",
+        _TIME,
+        Computed(
+            "case state when 'ok' then least(quiet_at, stale_at) when 'quiet' then stale_at end",
+            persisted=True,
+        ),
+    ),
+    CheckConstraint("state in ('ok', 'quiet', 'stale')", name="state"),
+)
+Index(None, item_freshness.c.user_id)
+Index(None, item_freshness.c.look_at)
+Index(None, item_freshness.c.ask_at, postgresql_where=text("ask_at is not null"))
+Index(None, item_freshness.c.turn_at, postgresql_where=text("turn_at is not null"))
 Index(None, item_pulls.c.accounts_due_at)
 
 accounts = Table(
@@ -322,8 +359,8 @@ reviews = Table(
     metadata,
     _uuid_key(),
     _user(),
-    Column("pending_entry_id", Uuid, ForeignKey("entries.id"), nullable=False),
-    Column("posted_entry_id", Uuid, ForeignKey("entries.id"), nullable=False),
+    Column("pending_entry_id", Uuid, ForeignKey("entries.id", ondelete="CASCADE"), nullable=False),
+    Column("posted_entry_id", Uuid, ForeignKey("entries.id", ondelete="CASCADE"), nullable=False),
     Column("state", Text, nullable=False, server_default=text("'open'")),
     Column("score", Numeric(4, 3), nullable=False),
     Column("name", Text, nullable=False),

@@ -51,7 +51,7 @@ _FIRST_POLL, _LAST_POLL = timedelta(seconds=2), timedelta(hours=6)
 
 _ITEM = text("""
     select i.id, i.user_id, i.cursor, i.status, i.error_code, i.error_message, i.consent_expires_at, i.created_at,
-        i.removed_at, p.wanted, p.failures, t.key_id, t.nonce, t.ciphertext,
+        i.removed_at, p.wanted, p.failures, t.key_id, t.nonce, t.ciphertext, t.wrapped_key,
         (p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
             or (p.wanted = p.done and p.retry_at is not null and p.retry_at <= :now) as owed
     from items as i
@@ -171,7 +171,7 @@ def _token(deps: Deps, item: Row[Any] | None) -> str:
     assert deps.vault is not None
     if item is None or item.key_id is None:
         raise VaultFailed("the item has no token")
-    return deps.vault.decrypt(item.id, Sealed(item.key_id, bytes(item.nonce), bytes(item.ciphertext)))
+    return deps.vault.decrypt(item.id, Sealed.of(item))
 
 
 @retrying

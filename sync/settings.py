@@ -34,6 +34,8 @@ class Settings:
     plaid_webhook_url: str = ""
     plaid_redirect_uri: str | None = None
     plaid_limits: str = ""
+    plaid_country_codes: tuple[str, ...] = ("US",)
+    plaid_language: str = "en"
     firebase_project_id: str = ""
     firebase_api_key: str = ""
     firestore_emulator_host: str | None = None
@@ -42,6 +44,8 @@ class Settings:
     browser_auth_url: str | None = None
     browser_bank_url: str | None = None
     token_key_file: str = ""
+    kms_key_id: str | None = None
+    kms_endpoint_url: str | None = None
     mirror_window_months: int = 13
     mirror_concurrency: int = 8
     mirror_month_interval_seconds: float = 1.0
@@ -75,8 +79,13 @@ LOCAL_ONLY = frozenset(
         "BROWSER_FIRESTORE_HOST",
         "BROWSER_AUTH_URL",
         "BROWSER_BANK_URL",
+        "KMS_ENDPOINT_URL",
     }
 )
+
+
+# With a key of AWS KMS the key file is needed only to open what was sealed before.
+_INSTEAD = frozenset({"TOKEN_KEY_FILE"})
 
 
 def names() -> list[str]:
@@ -87,7 +96,8 @@ def names() -> list[str]:
 def read_settings(env: Mapping[str, str], *, needs: frozenset[str] = frozenset()) -> Settings:
     """Reads the settings; raises InvalidSettings naming every missing and every wrong one at once."""
     given = {name: env[name].strip() for name in names() if env.get(name, "").strip()}
-    problems = [f"{name} is missing" for name in sorted(needs - given.keys())]
+    needed = needs - _INSTEAD if "KMS_KEY_ID" in given else needs
+    problems = [f"{name} is missing" for name in sorted(needed - given.keys())]
     values: dict[str, Any] = {}
     for name, text in given.items():
         try:
@@ -106,6 +116,16 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
         if text not in allowed:
             raise ValueError(f"must be one of {', '.join(allowed)}")
         return text
+
+    return parse
+
+
+def _some_of(*allowed: str) -> Callable[[str], tuple[str, ...]]:
+    def parse(text: str) -> tuple[str, ...]:
+        chosen = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+        if not set(chosen) <= set(allowed):
+            raise ValueError(f"must be some of {', '.join(allowed)}, with commas between them")
+        return chosen
 
     return parse
 
@@ -148,6 +168,9 @@ def _host_port(text: str) -> str:
     return text
 
 
+# What Plaid's Link knows.
+_COUNTRIES = "US GB ES NL FR IE CA DE IT PL DK NO SE EE LT LV PT BE AT FI".split()
+_LANGUAGES = "en da de es et fr hi it lt lv nl no pl pt ro sv vi".split()
 _DATABASE = _prefixed("postgresql://", "postgresql+psycopg2://", "postgres://")
 _HTTP = _prefixed("http://", "https://")
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
@@ -162,11 +185,15 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "PLAID_WEBHOOK_URL": _HTTP,
     "PLAID_REDIRECT_URI": _HTTP,
     "PLAID_LIMITS": _one_of("production", "sandbox", "none"),
+    "PLAID_COUNTRY_CODES": _some_of(*_COUNTRIES),
+    "PLAID_LANGUAGE": _one_of(*_LANGUAGES),
     "FIRESTORE_EMULATOR_HOST": _host_port,
     "FIREBASE_AUTH_EMULATOR_HOST": _host_port,
     "BROWSER_FIRESTORE_HOST": _host_port,
     "BROWSER_AUTH_URL": _HTTP,
     "BROWSER_BANK_URL": _HTTP,
+    "KMS_KEY_ID": _prefixed("arn:", "alias/"),
+    "KMS_ENDPOINT_URL": _HTTP,
     "MIRROR_WINDOW_MONTHS": _whole(1, 240),
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),

@@ -56,7 +56,7 @@ _TO_REMOVE = text("""
     limit :at_once
 """)
 _TOKEN = text("""
-    select t.key_id, t.nonce, t.ciphertext
+    select t.key_id, t.nonce, t.ciphertext, t.wrapped_key
     from items as i join item_tokens as t on t.item_id = i.id
     where i.id = :item_id and i.removed_at is not null
 """)
@@ -100,9 +100,7 @@ def remove_item(deps: Deps, item_id: UUID) -> bool:
     if sealed is None:
         return True
     try:
-        deps.plaid.item_remove(
-            deps.vault.decrypt(item_id, Sealed(sealed.key_id, bytes(sealed.nonce), bytes(sealed.ciphertext)))
-        )
+        deps.plaid.item_remove(deps.vault.decrypt(item_id, Sealed.of(sealed)))
     except (PlaidError, VaultFailed) as error:
         with transaction(deps.engine) as connection:
             connection.execute(_POSTPONE, {"item_id": item_id, "now": deps.now()})

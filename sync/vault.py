@@ -1,45 +1,43 @@
-"""Bank tokens at rest: AES-256-GCM, the item's id as associated data, so a token moved to another row does not open.
+"""Bank tokens and other secrets at rest, in envelopes: a data key seals, a key of the key service wraps the data key.
 
-The keys live in a file ({"current": id, "keys": {id: base64}}) made once per installation; the id of the key used is
-stored beside each token, so a new key can be added and made current while tokens under the old one still open.
-A lost file means every bank has to be linked again: back it up. Who may call: items (seal), pull (open).
+Each token has a data key of its own; the token is bound to its item's id and so is the data key, so neither opens in
+another row. Which key wrapped it stands beside it, so a new key can be made current while everything under the old one
+still opens. Tokens from before the envelopes were sealed by the key file itself: they open until `keys rewrap` has
+rewritten them. Nothing is stored here. Who may call: items (seal), pull (open), tokens and rotation (both).
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import os
-import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sync.errors import VaultFailed
+from sync.key_file import NONCE_BYTES, KeyFile
+from sync.kms import AwsKms, Kms, WrappedKey
 
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
+__all__ = ["DataKey", "Envelope", "Sealed", "Vault", "WrappedKey", "open_vault"]
 
 
 @dataclass(frozen=True)
 class Sealed:
-    """An encrypted token as it is stored."""
+    """An encrypted token as it is stored; without a wrapped key it is one from before the envelopes."""
 
     key_id: str
     nonce: bytes
     ciphertext: bytes = field(repr=False)
+    wrapped_key: bytes | None = field(default=None, repr=False)
 
-
-@dataclass(frozen=True)
-class WrappedKey:
-    """A data key as it is stored: encrypted under one of the installation's keys."""
-
-    key_id: str
-    wrapped: bytes = field(repr=False)
+    @classmethod
+    def of(cls, row: Any) -> Sealed:
+        """The token of a row that has the columns key_id, nonce, ciphertext and wrapped_key."""
+        wrapped = None if row.wrapped_key is None else bytes(row.wrapped_key)
+        return cls(row.key_id, bytes(row.nonce), bytes(row.ciphertext), wrapped)
 
 
 class DataKey:
@@ -50,103 +48,109 @@ class DataKey:
 
     def seal(self, plaintext: bytes, bound_to: str) -> bytes:
         """Encrypts bytes; the same `bound_to` has to be given to open them."""
-        nonce = os.urandom(_NONCE_BYTES)
+        nonce = os.urandom(NONCE_BYTES)
         return nonce + self._cipher.encrypt(nonce, plaintext, bound_to.encode())
 
     def open(self, sealed: bytes, bound_to: str) -> bytes:
         """Decrypts what `seal` answered; raises VaultFailed for another key, another place or damaged bytes."""
         try:
-            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], bound_to.encode())
+            return self._cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], bound_to.encode())
         except (InvalidTag, ValueError):
             raise VaultFailed(
                 f"what is sealed for {bound_to} does not open: wrong key, wrong place or damaged"
             ) from None
 
 
-class Vault:
-    """Encrypts with the current key, decrypts with whichever key a token was sealed under."""
+@dataclass(frozen=True)
+class Envelope:
+    """A data key made beforehand for one item's token: sealing it later asks no key service and cannot fail."""
 
-    def __init__(self, keys: dict[str, bytes], current: str) -> None:
-        if current not in keys:
-            raise VaultFailed(f"the current key {current!r} is not among the keys")
-        if any(len(key) != _KEY_BYTES for key in keys.values()):
-            raise VaultFailed(f"every key must have {_KEY_BYTES} bytes")
-        self._ciphers = {key_id: AESGCM(key) for key_id, key in keys.items()}
-        self._current = current
+    item_id: UUID
+    wrapped: WrappedKey
+    _key: DataKey = field(repr=False)
+
+    def seal(self, token: str) -> Sealed:
+        """Seals a token for the envelope's item."""
+        sealed = self._key.seal(token.encode(), str(self.item_id))
+        return Sealed(self.wrapped.key_id, sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], self.wrapped.wrapped)
+
+
+class Vault:
+    """Wraps under the current key of `kms`, opens whatever `kms` or, for what is older, the key file holds."""
+
+    def __init__(self, kms: Kms, former: KeyFile | None = None) -> None:
+        self._kms = kms
+        self._file = former or (kms if isinstance(kms, KeyFile) else None)
 
     def __repr__(self) -> str:
-        return f"Vault(current={self._current!r}, keys={sorted(self._ciphers)})"
+        return f"Vault({self._kms!r})"
+
+    def current(self) -> str:
+        """The id of the key that wraps now; raises VaultFailed, VaultUnavailable."""
+        return self._kms.current()
+
+    def envelope(self, item_id: UUID) -> Envelope:
+        """Makes a data key for one item's token; raises VaultFailed, VaultUnavailable."""
+        key, wrapped = self.new_key(_token_of(item_id))
+        return Envelope(item_id, wrapped, key)
 
     def encrypt(self, item_id: UUID, token: str) -> Sealed:
-        """Seals a token for one item under the current key."""
-        nonce = os.urandom(_NONCE_BYTES)
-        ciphertext = self._ciphers[self._current].encrypt(nonce, token.encode(), _bound_to(item_id))
-        return Sealed(self._current, nonce, ciphertext)
+        """Seals a token for one item under a data key of its own; raises VaultFailed, VaultUnavailable."""
+        return self.envelope(item_id).seal(token)
 
     def decrypt(self, item_id: UUID, sealed: Sealed) -> str:
         """Opens a token; raises VaultFailed for an unknown key, another item's token or damaged bytes."""
-        cipher = self._ciphers.get(sealed.key_id)
-        if cipher is None:
-            raise VaultFailed(
-                f"the token of item {item_id} is sealed under the key {sealed.key_id!r}, which is not here"
-            )
-        try:
-            return cipher.decrypt(bytes(sealed.nonce), bytes(sealed.ciphertext), _bound_to(item_id)).decode()
-        except (InvalidTag, ValueError):
-            raise VaultFailed(f"the token of item {item_id} does not open: wrong item, wrong key or damaged") from None
+        if sealed.wrapped_key is None:
+            opened = self._files().open(sealed.key_id, sealed.nonce, sealed.ciphertext, str(item_id))
+        else:
+            key = self.open_key(_token_of(item_id), WrappedKey(sealed.key_id, sealed.wrapped_key))
+            opened = key.open(sealed.nonce + sealed.ciphertext, str(item_id))
+        return opened.decode()
 
     def new_key(self, context: str) -> tuple[DataKey, WrappedKey]:
         """Makes a data key and wraps it under the current key, bound to `context`."""
-        key, nonce = secrets.token_bytes(_KEY_BYTES), os.urandom(_NONCE_BYTES)
-        wrapped = nonce + self._ciphers[self._current].encrypt(nonce, key, context.encode())
-        return DataKey(key), WrappedKey(self._current, wrapped)
+        key, wrapped = self._kms.new_key(context)
+        return DataKey(key), wrapped
 
     def open_key(self, context: str, wrapped: WrappedKey) -> DataKey:
         """Opens a wrapped data key; raises VaultFailed for an unknown key, another context or damaged bytes."""
-        cipher = self._ciphers.get(wrapped.key_id)
-        if cipher is None:
-            raise VaultFailed(
-                f"the data key of {context} is wrapped under the key {wrapped.key_id!r}, which is not here"
-            )
-        try:
-            sealed = bytes(wrapped.wrapped)
-            return DataKey(cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], context.encode()))
-        except (InvalidTag, ValueError):
-            raise VaultFailed(f"the data key of {context} does not open: wrong key, wrong owner or damaged") from None
+        return DataKey(self._holder(wrapped.key_id).unwrap(context, wrapped))
+
+    def rewrap_key(self, context: str, wrapped: WrappedKey) -> WrappedKey:
+        """Wraps the same data key under the current key: what it seals stays as it is."""
+        holder = self._holder(wrapped.key_id)
+        if holder is self._kms:
+            return holder.rewrap(context, wrapped)
+        return self._kms.wrap(context, holder.unwrap(context, wrapped))
+
+    def rewrap_token(self, item_id: UUID, sealed: Sealed) -> Sealed:
+        """Brings a token under the current key; one from before the envelopes is sealed anew."""
+        if sealed.wrapped_key is None:
+            return self.encrypt(item_id, self.decrypt(item_id, sealed))
+        wrapped = self.rewrap_key(_token_of(item_id), WrappedKey(sealed.key_id, sealed.wrapped_key))
+        return Sealed(wrapped.key_id, sealed.nonce, sealed.ciphertext, wrapped.wrapped)
+
+    def _holder(self, key_id: str) -> Kms:
+        return self._kms if self._kms.holds(key_id) else self._files(key_id)
+
+    def _files(self, key_id: str = "") -> KeyFile:
+        if self._file is None or not self._file.holds(key_id):
+            raise VaultFailed(f"the key {key_id!r} is of the key service that this process does not use")
+        return self._file
 
 
-def _bound_to(item_id: UUID) -> bytes:
-    return str(item_id).encode()
+def _token_of(item_id: UUID) -> str:
+    return f"the token of item {item_id}"
 
 
-def open_vault(key_file: str | Path) -> Vault:
-    """Reads the key file; raises VaultFailed when it is missing or not of the documented shape."""
-    path = Path(key_file)
-    try:
-        content = json.loads(path.read_text())
-        keys = {str(key_id): base64.b64decode(text, validate=True) for key_id, text in content["keys"].items()}
-        return Vault(keys, str(content["current"]))
-    except FileNotFoundError:
-        raise VaultFailed(f"there is no key file {path}: make one with `livespend setup-key`") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, binascii.Error) as wrong:
-        raise VaultFailed(f"the key file {path} is not readable: {type(wrong).__name__}") from None
+def open_vault(key_file: str | Path = "", *, kms_key_id: str | None = None, endpoint_url: str | None = None) -> Vault:
+    """The vault of the settings: AWS KMS when a key of it is named, else the key file. Raises VaultFailed.
 
-
-def create_key_file(key_file: str | Path) -> bool:
-    """Makes a key file of mode 0600 with one new key; answers False and changes nothing when it exists already."""
-    path = Path(key_file)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    key_id = secrets.token_hex(4)
-    content = {"current": key_id, "keys": {key_id: base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()}}
-    part = path.with_name(f"{path.name}.{secrets.token_hex(4)}.part")
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(content, file)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(part, path)  # unlike rename, never replaces a key file that somebody else made meanwhile
-        return True
-    except FileExistsError:
-        return False
-    finally:
-        part.unlink()
+    With both, AWS wraps and the file only opens what was sealed before: that is how an installation moves to KMS.
+    """
+    file = KeyFile(key_file) if key_file else None
+    if kms_key_id:
+        return Vault(AwsKms(kms_key_id, endpoint_url), file)
+    if file is None:
+        raise VaultFailed("neither a key file nor a key of AWS KMS is named")
+    return Vault(file)

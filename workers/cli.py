@@ -57,8 +57,8 @@ def migrate(create_roles: bool, check: bool) -> None:
 @livespend.command(name="setup-key")
 def setup_key() -> None:
     """Create the key file that bank tokens are encrypted with, unless it exists."""
+    from sync.key_file import create_key_file
     from sync.settings import read_settings
-    from sync.vault import create_key_file
 
     settings = read_settings(os.environ, needs=frozenset({"TOKEN_KEY_FILE"}))
     created = create_key_file(settings.token_key_file)

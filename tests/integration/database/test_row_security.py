@@ -19,17 +19,21 @@ TABLES = {
     "item_tokens": "user_id",
     "token_rotations": "user_id",
     "item_pulls": "user_id",
+    "item_freshness": "user_id",
     "accounts": "user_id",
     "entries": "user_id",
     "transactions": "user_id",
     "categories": "user_id",
     "budgets": "user_id",
     "splits": "user_id",
+    "reviews": "user_id",
     "category_rules": "user_id",
     "rule_passes": "user_id",
     "idempotency_keys": "user_id",
     "link_sessions": "user_id",
     "link_intents": "user_id",
+    "account_moves": "user_id",
+    "purges": "user_id",
 }
 
 
@@ -49,9 +53,19 @@ def fill(database: Database, user: str) -> None:
         ),
         ("insert into token_rotations (item_id, user_id) values (%s, %s)", item, user),
         ("insert into item_pulls (item_id, user_id) values (%s, %s)", item, user),
+        ("insert into item_freshness (id, user_id) values (%s, %s)", item, user),
         (
             "insert into accounts (id, user_id, item_id, plaid_account_id, name, type) values (%s, %s, %s, %s, '', '')",
             account, user, item, f"p-{user}",
+        ),
+        (
+            "insert into account_moves (user_id, account_id, from_item_id, kind) values (%s, %s, %s, 'relinked')",
+            user, account, item,
+        ),
+        (
+            "insert into purges (user_id, item_id, reason, asked_at, due_at, delete_at) "
+            "values (%s, %s, 'unlinked', now(), now(), now())",
+            user, item,
         ),
         ("insert into entries (id, user_id) values (%s, %s)", entry, user),
         (
@@ -73,6 +87,12 @@ def fill(database: Database, user: str) -> None:
             user,
         ),
         ("insert into rule_passes (user_id) values (%s)", user),
+        ("insert into entries (id, user_id) values (%s, %s)", uid(user, "posted entry"), user),
+        (
+            "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "
+            "values (%s, %s, %s, 1, 'x', 1, 'USD', '2026-11-01')",
+            user, entry, uid(user, "posted entry"),
+        ),
         (
             "insert into idempotency_keys (user_id, key, request_sha256, status, response) "
             "values (%s, 'k', '', 200, '{}')",
@@ -278,9 +298,22 @@ def test_the_mirror_cannot_write_the_ledger_and_the_worker_not_the_marks(databas
         ("mirror", "select * from item_tokens"),
         ("mirror", "insert into changes values ('users/a', 'users/a', 1, 1, now())"),
         ("worker", "update owners set number = 0"),
-        ("worker", "delete from transactions"),
+        ("worker", "delete from items"),
         ("worker", "update categories set name = 'x'"),
     ):
         with pytest.raises(ProgrammingError) as refused, transaction(database.engine(role)) as connection:
             connection.execute(text(attempt))
         assert sqlstate(refused.value) == REFUSED, attempt
+
+
+@pytest.mark.parametrize("table", ["transactions", "accounts"])
+def test_the_worker_deletes_only_what_is_removed_already(database: Database, api: Engine, table: str) -> None:
+    database.sql("delete from splits")
+    database.sql("delete from account_moves")
+    with transaction(database.engine("worker")) as connection:
+        live = connection.execute(text(f"delete from {table}")).rowcount
+    database.sql(f"update {table} set removed_at = now() where user_id = 'bob'")
+    with transaction(database.engine("worker")) as connection:
+        removed = connection.execute(text(f"delete from {table}")).rowcount
+
+    assert (live, removed) == (0, 1)

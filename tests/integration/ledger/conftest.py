@@ -41,8 +41,9 @@ class Scene:
             str(item_id), user_id, f"plaid-{item_id}",
         )  # fmt: skip
         self.database.sql(
-            "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext) values (%s, %s, %s, %s, %s)",
-            str(item_id), user_id, sealed.key_id, sealed.nonce, sealed.ciphertext,
+            "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext, wrapped_key) "
+            "values (%s, %s, %s, %s, %s, %s)",
+            str(item_id), user_id, sealed.key_id, sealed.nonce, sealed.ciphertext, sealed.wrapped_key,
         )  # fmt: skip
         self.database.sql("insert into item_pulls (item_id, user_id) values (%s, %s)", str(item_id), user_id)
         self.database.sql(

@@ -187,7 +187,8 @@ def test_a_token_copied_to_another_item_does_not_open(bank: PlaidServer, scene: 
     mine, _ = scene.link("alice")
     other, _ = scene.link("alice")
     scene.database.sql(
-        "update item_tokens as t set ciphertext = o.ciphertext, nonce = o.nonce from item_tokens as o "
+        "update item_tokens as t set ciphertext = o.ciphertext, nonce = o.nonce, key_id = o.key_id, "
+        "wrapped_key = o.wrapped_key from item_tokens as o "
         "where t.item_id = %s and o.item_id = %s",
         str(mine),
         str(other),

@@ -98,12 +98,14 @@ def link(
     database.sql("insert into users (id) values (%s) on conflict do nothing", user_id)
     database.sql("insert into items (id, user_id, plaid_item_id) values (%s, %s, %s)", item_id, user_id, plaid_item_id)
     database.sql(
-        "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext) values (%s, %s, %s, %s, %s)",
+        "insert into item_tokens (item_id, user_id, key_id, nonce, ciphertext, wrapped_key) "
+        "values (%s, %s, %s, %s, %s, %s)",
         item_id,
         user_id,
         sealed.key_id,
         sealed.nonce,
         sealed.ciphertext,
+        sealed.wrapped_key,
     )
     database.sql("insert into item_pulls (item_id, user_id) values (%s, %s)", item_id, user_id)
     return Linked(bank, database, deps_for, item_id, deps, user_id)

@@ -188,7 +188,10 @@ def test_a_token_rotated_meanwhile_is_read_again(linked: Linked) -> None:
     fresh = linked.deps.vault.encrypt(linked.item_id, "access-sandbox-fresh")
 
     def rotate() -> Any:
-        linked.database.sql("update item_tokens set nonce = %s, ciphertext = %s", fresh.nonce, fresh.ciphertext)
+        linked.database.sql(
+            "update item_tokens set nonce = %s, ciphertext = %s, wrapped_key = %s",
+            fresh.nonce, fresh.ciphertext, fresh.wrapped_key,
+        )  # fmt: skip
         return error("INVALID_ACCESS_TOKEN", kind="INVALID_INPUT")
 
     linked.bank.at(None, rotate, page(added=[row("a")]))
