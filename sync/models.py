@@ -18,6 +18,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKey,
+    ForeignKeyConstraint,
     Identity,
     Index,
     Integer,
@@ -114,9 +115,11 @@ items = Table(
     _stamped(),
     _time("removed_at"),
     _time("repaired_at"),
-    Column("successor_id", Uuid, ForeignKey("items.id")),
+    Column("successor_id", Uuid),
     _time("purged_at"),
     UniqueConstraint("plaid_item_id"),
+    UniqueConstraint("id", "user_id"),
+    ForeignKeyConstraint(["successor_id", "user_id"], ["items.id", "items.user_id"]),
     CheckConstraint("status in ('ok', 'login_required', 'pending_disconnect', 'revoked', 'error')", name="status"),
 )
 Index(None, items.c.user_id)
@@ -193,14 +196,7 @@ item_freshness = Table(
     _time("ask_at"),
     _time("quiet_at"),
     _time("stale_at"),
-    Column(
-        "turn_at",
-        _TIME,
-        Computed(
-            "case state when 'ok' then least(quiet_at, stale_at) when 'quiet' then stale_at end",
-            persisted=True,
-        ),
-    ),
+    _time("turn_at"),
     CheckConstraint("state in ('ok', 'quiet', 'stale')", name="state"),
 )
 Index(None, item_freshness.c.user_id)

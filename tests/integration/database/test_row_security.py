@@ -87,11 +87,12 @@ def fill(database: Database, user: str) -> None:
             user,
         ),
         ("insert into rule_passes (user_id) values (%s)", user),
-        ("insert into entries (id, user_id) values (%s, %s)", uid(user, "posted entry"), user),
+        ("insert into users (id) values ('dave') on conflict do nothing",),
+        ("insert into entries (id, user_id) values (%s, 'dave') on conflict do nothing", uid("dave", "entry")),
         (
             "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "
             "values (%s, %s, %s, 1, 'x', 1, 'USD', '2026-11-01')",
-            user, entry, uid(user, "posted entry"),
+            user, entry, uid("dave", "entry"),
         ),
         (
             "insert into idempotency_keys (user_id, key, request_sha256, status, response) "
@@ -164,6 +165,7 @@ def test_without_a_user_nothing_is_seen(api: Engine, table: str) -> None:
         ("splits", "amount = 0.4"),
         ("category_rules", "direction = 'in'"),
         ("rule_passes", "wanted = 99"),
+        ("reviews", "state = 'declined'"),
     ],
 )
 def test_an_update_reaches_own_rows_only(api: Engine, table: str, column: str) -> None:
@@ -215,6 +217,12 @@ ALICES = {
     ),
     "a part moved to another's category": "update splits set category_id = 'own-bob'",
     "a part moved to another entry": "update splits set entry_id = entry_id",
+    "a transaction moved to another's entry": f"update transactions set entry_id = '{uid('bob', 'entry')}'",
+    "a question that nobody asked": (
+        "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "
+        f"values ('alice', '{uid('bob', 'entry')}', '{uid('alice', 'entry')}', 1, 'x', 1, 'USD', '2026-11-01')"
+    ),
+    "a question put to another": "update reviews set posted_entry_id = posted_entry_id",
     "a rule for another": (
         "insert into category_rules (user_id, position, direction, category_id) values ('bob', 1, 'in', 'OTHER')"
     ),
