@@ -46,7 +46,7 @@ def _body(account_id: str, account: Account) -> dict[str, Any]:
 
 def open_accounts(world: World, item: int, wanted: Sequence[str] | None = None) -> list[wire.Verbatim]:
     """The bodies of an item's open accounts, or of those wanted; raises for one that is not there."""
-    sql = "select account_id, body from accounts where item = ? and closed = 0 order by number"
+    sql = "select account_id, body from accounts where item = ? and state = 'open' order by number"
     found = {row["account_id"]: wire.Verbatim(row["body"]) for row in world.store.each(sql, item)}
     if wanted is None:
         if not found:
@@ -64,7 +64,9 @@ def default_account(world: World, item: int) -> sqlite3.Row:
 
 def pick(world: World, item: int, types: Sequence[str]) -> sqlite3.Row:
     """The item's first open account of one of the types, else its first."""
-    sql = "select *, json_extract(body, '$.type') as type from accounts where item = ? and closed = 0 order by number"
+    sql = (
+        "select *, json_extract(body, '$.type') as type from accounts where item = ? and state = 'open' order by number"
+    )
     rows = world.store.all(sql, item)
     if not rows:
         raise PlaidError("NO_ACCOUNTS")
@@ -73,7 +75,7 @@ def pick(world: World, item: int, types: Sequence[str]) -> sqlite3.Row:
 
 def by_id(world: World, item: int, account_id: str) -> sqlite3.Row:
     """An open account of the item; raises INVALID_ACCOUNT_ID."""
-    sql = "select * from accounts where item = ? and closed = 0 and account_id = ?"
+    sql = "select * from accounts where item = ? and state = 'open' and account_id = ?"
     row = world.store.one(sql, item, account_id)
     if row is None:
         raise PlaidError("INVALID_ACCOUNT_ID")
@@ -83,7 +85,7 @@ def by_id(world: World, item: int, account_id: str) -> sqlite3.Row:
 def named(world: World, item: int, name: str) -> sqlite3.Row:
     """An open account by id, mask or name, for people; raises INVALID_ACCOUNT_ID."""
     row = world.store.one(
-        "select * from accounts where item = ?1 and closed = 0 and (account_id = ?2"
+        "select * from accounts where item = ?1 and state = 'open' and (account_id = ?2"
         " or json_extract(body, '$.mask') = ?2 or json_extract(body, '$.name') = ?2)"
         " order by account_id <> ?2, number limit 1",
         item,
@@ -102,7 +104,7 @@ def currency(account: sqlite3.Row) -> str:
 def stored(world: World, account_ids: Sequence[str]) -> list[wire.Verbatim]:
     """The bodies of accounts by id, closed ones left out."""
     sql = (
-        "select body from accounts where account_id in (select value from json_each(?)) and closed = 0"
+        "select body from accounts where account_id in (select value from json_each(?)) and state = 'open'"
         " order by item, number"
     )
     return [wire.Verbatim(row[0]) for row in world.store.each(sql, json.dumps(list(account_ids)))]

@@ -68,9 +68,13 @@ def transactions(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     item = views.item_of(world, ask)
     if ("rows" in ask) == ("count" in ask):
         raise PlaidError("INVALID_FIELD", "exactly one of rows and count must be given")
-    made = bank_rows.explicit(world, item, ask["rows"]) if "rows" in ask else bank_rows.generated(world, item, ask)
-    bank.add(world, item, made, notify=ask.get("notify", True))
-    ids = [entry.transaction_id for entry in made]
+    notify = ask.get("notify", True)
+    if "rows" in ask:
+        made = bank_rows.explicit(world, item, ask["rows"])
+        bank.add(world, item, made, notify=notify)
+        ids = [entry.transaction_id for entry in made]
+    else:
+        ids = bank.add_many(world, item, bank_rows.generated(world, item, ask), notify=notify)
     return {"transaction_ids": ids, "item_id": item["item_id"], "held": not bank.is_visible(item)}
 
 

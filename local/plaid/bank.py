@@ -7,7 +7,7 @@ The caller holds the transaction and rings `world.wake` after it.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -35,32 +35,30 @@ def entries(world: World, placed: Sequence[tuple[Row, str]]) -> list[Entry]:
     ]
 
 
-def hold(world: World, item: int, kept: Sequence[tuple[Entry, date]]) -> None:
+def hold(world: World, item: int, kept: Iterable[tuple[Entry, date]]) -> None:
     """Keeps transactions back, each with its day, until `release`."""
     first = int(world.store.value("select coalesce(max(number), 0) + 1 from held where item = ?", item))
-    lines = [
+    lines = (
         (item, number, entry.transaction_id, entry.account_id, entry.body, entry.original, entry.pending, str(day))
         for number, (entry, day) in enumerate(kept, start=first)
-    ]
+    )
     world.store.run_many("insert into held values (?, ?, ?, ?, ?, ?, ?, ?)", lines)
 
 
 def release(world: World, item: int, *, since: date | None) -> int:
-    """Delivers held rows, all or those of `since` and later, oldest first; answers how many."""
-    day = since.isoformat() if since else ""
-    held = world.store.all("select * from held where item = ? and day >= ? order by number", item, day)
-    changelog.append(
-        world.store,
+    """Delivers held rows, all or those of `since` and later, oldest first; answers how many. Rows of an account that
+    the user does not share stay held."""
+    first = since.isoformat() if since else ""
+    count = changelog.append_held(world.store, item, first)
+    world.store.run(
+        "delete from held where item = ?1 and day >= ?2"
+        " and account_id in (select account_id from shared_accounts where item = ?1)",
         item,
-        [
-            Entry(row["transaction_id"], row["account_id"], row["body"], row["original"], bool(row["pending"]))
-            for row in held
-        ],
+        first,
     )
-    world.store.run("delete from held where item = ? and day >= ?", item, day)
-    if held:
+    if count:
         touch_updated(world, item)
-    return len(held)
+    return count
 
 
 def touch_updated(world: World, item: int) -> None:
@@ -79,6 +77,23 @@ def add(world: World, item: sqlite3.Row, added: Sequence[Entry], *, notify: bool
         return
     changelog.append(world.store, item["item"], added)
     _tell(world, item, new=len(added), removed=(), notify=notify)
+
+
+def add_many(world: World, item: sqlite3.Row, added: Iterable[tuple[Entry, date]], *, notify: bool = True) -> list[str]:
+    """Thousands of new transactions at the bank, each with its day; answers their ids."""
+    ids: list[str] = []
+
+    def noted() -> Iterator[tuple[Entry, date]]:
+        for entry, day in added:
+            ids.append(entry.transaction_id)
+            yield entry, day
+
+    if not is_visible(item):
+        hold(world, item["item"], noted())
+        return ids
+    changelog.append_new(world.store, item["item"], (entry for entry, _ in noted()))
+    _tell(world, item, new=len(ids), removed=(), notify=notify)
+    return ids
 
 
 def default_purchase(world: World) -> Row:
@@ -171,10 +186,10 @@ def refresh_dynamic(world: World, item: sqlite3.Row) -> None:
     dice = world.mint.dice("refresh", item["item_id"], world.store.count_up("refresh"))
     if posted:
         made.append(_one_more(dice.choice(posted)))
-    sql = "select account_id from accounts where item = ? and closed = 0 order by number"
-    accounts = [row[0] for row in world.store.each(sql, item["item"])]
+    sql = "select account_id from accounts where item = ? and state = 'open' order by number"
+    into = [row[0] for row in world.store.each(sql, item["item"])]
     fresh = [dynamic_row(dice, world.clock.today(), pending=True) for _ in range(dice.randint(2, 4))]
-    made += entries(world, [(row, accounts[min(row.account, len(accounts) - 1)]) for row in fresh])
+    made += entries(world, [(row, into[min(row.account, len(into) - 1)]) for row in fresh])
     changelog.append(world.store, item["item"], made)
     removed = [entry.transaction_id for entry in pending]
     _tell(world, item, new=len(fresh) + len(pending), removed=removed, notify=True)

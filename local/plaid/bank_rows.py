@@ -7,22 +7,19 @@ Amounts may come as JSON numbers or as text; both stay exact. `raw` lays keys ov
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
-from random import Random
 from typing import Any
 
-from local.plaid import accounts, bank, categories, merchants, rows, wire
+from local.plaid import accounts, bank, bulk, categories, rows, wire
 from local.plaid.changelog import Entry
 from local.plaid.currencies import codes, is_code
 from local.plaid.errors import PlaidError
 from local.plaid.fields import invalid
 from local.plaid.rows import Row
 from local.plaid.world import World
-
-_GENERATED_DAYS = 729
 
 
 def money(path: str, value: Any) -> None:
@@ -70,23 +67,16 @@ def explicit(world: World, item: sqlite3.Row, asks: Sequence[Mapping[str, Any]])
     return made
 
 
-def generated(world: World, item: sqlite3.Row, ask: Mapping[str, Any]) -> list[Entry]:
+def generated(world: World, item: sqlite3.Row, ask: Mapping[str, Any]) -> Iterator[tuple[Entry, date]]:
     """`count` believable rows between two days, oldest first; the same in every run."""
     last = date.fromisoformat(ask["last_date"]) if "last_date" in ask else world.clock.today()
-    first = date.fromisoformat(ask["first_date"]) if "first_date" in ask else last - timedelta(days=_GENERATED_DAYS)
+    first = date.fromisoformat(ask["first_date"]) if "first_date" in ask else last - timedelta(days=bulk.DAYS)
     if first > last:
         raise invalid("first_date", "must not be after last_date")
     account = _account(world, item, ask)
-    days = [first + (last - first) * number // max(ask["count"] - 1, 1) for number in range(ask["count"])]
     dice = world.mint.dice("bulk", item["item_id"], world.store.count_up("bulk"))
-    made = [_believable(dice, day, accounts.currency(account)) for day in days]
-    return bank.entries(world, [(row, account["account_id"]) for row in made])
-
-
-def _believable(dice: Random, day: date, currency: str) -> Row:
-    merchant = dice.choice(merchants.EVERYTHING)
-    amount = merchant.amount(dice)
-    return Row(0, amount, merchant.description, day, day, currency, merchant=merchant.name, channel=merchant.channel)
+    target = bulk.Target(account["account_id"], accounts.currency(account))
+    return bulk.entries(world.mint, dice, [target], count=ask["count"], first=first, last=last)
 
 
 def changed_fields(ask: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,10 +7,16 @@ caller holds the transaction; pages are pure reads, so asking twice answers the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from local.plaid.store import Store
+
+_BLOCK = 2000
+_INSERT = (
+    "insert into changes (item, seq, transaction_id, account_id, body, original, pending) values (?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +50,44 @@ def append(store: Store, item: int, entries: Sequence[Entry]) -> int:
         links.append((seq, item, entry.transaction_id))
         rows.append((item, seq, entry.transaction_id, entry.account_id, entry.body, entry.original, entry.pending))
     superseding = "update changes set next_seq = ? where item = ? and transaction_id = ? and next_seq is null"
-    inserting = (
-        "insert into changes (item, seq, transaction_id, account_id, body, original, pending)"
-        " values (?, ?, ?, ?, ?, ?, ?)"
-    )
     for link, row in zip(links, rows, strict=True):
         store.run(superseding, *link)
-        store.run(inserting, *row)
+        store.run(_INSERT, *row)
     store.run("update items set head = ? where item = ?", head + len(entries), item)
     return head + len(entries)
+
+
+def append_new(store: Store, item: int, entries: Iterable[Entry]) -> int:
+    """Adds transactions that nobody has seen yet, in blocks; answers how many. For many at once."""
+    head = first = int(store.value("select head from items where item = ?", item))
+    numbered = enumerate(entries, start=head + 1)
+    while block := list(itertools.islice(numbered, _BLOCK)):
+        head = block[-1][0]
+        store.run_many(
+            _INSERT,
+            [
+                (item, seq, one.transaction_id, one.account_id, one.body, one.original, one.pending)
+                for seq, one in block
+            ],
+        )
+    store.run("update items set head = ? where item = ?", head, item)
+    return head - first
+
+
+_DELIVER = """
+insert into changes (item, seq, transaction_id, account_id, body, original, pending)
+select item, :head + row_number() over (order by number), transaction_id, account_id, body, original, pending
+from held where item = :item and day >= :first
+  and account_id in (select account_id from shared_accounts where item = :item)
+"""
+
+
+def append_held(store: Store, item: int, first: str) -> int:
+    """Adds the held transactions of a day and later to the log, in the order they were held; answers how many."""
+    head = int(store.value("select head from items where item = ?", item))
+    count = store.named(_DELIVER, {"item": item, "first": first, "head": head}).rowcount
+    store.run("update items set head = ? where item = ?", head + count, item)
+    return count
 
 
 _EFFECTS = """
@@ -63,7 +98,8 @@ select seq, transaction_id, account_id, body, original, existed from (
       order by p.seq desc limit 1) as existed
   from changes c
   where c.item = :item and c.seq > :position and c.seq <= :high and (c.next_seq is null or c.next_seq > :high)
-    and (:account is null or c.account_id = :account))
+    and (:account is null or c.account_id = :account)
+    and c.account_id in (select account_id from shared_accounts where item = :item))
 where body is not null or existed = 1
 order by seq limit :count
 """

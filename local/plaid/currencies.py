@@ -167,6 +167,35 @@ ISO = frozenset(
 _CODE = re.compile(r"[A-Z0-9]{2,10}")
 
 
+_NO_DIGITS = frozenset(
+    [
+        "BIF",
+        "CLP",
+        "DJF",
+        "GNF",
+        "ISK",
+        "JPY",
+        "KMF",
+        "KRW",
+        "PYG",
+        "RWF",
+        "UGX",
+        "UYI",
+        "VND",
+        "VUV",
+        "XAF",
+        "XOF",
+        "XPF",
+    ]
+)
+_THREE_DIGITS = frozenset(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"])
+
+
+def digits(currency: str) -> int:
+    """How many decimals a price in this currency has: yen none, dinars three, most two."""
+    return 0 if currency in _NO_DIGITS else 3 if currency in _THREE_DIGITS else 2
+
+
 def is_code(text: str) -> bool:
     """Whether a text can be a currency code, official or not, in upper case."""
     return _CODE.fullmatch(text) is not None

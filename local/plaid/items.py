@@ -10,7 +10,7 @@ import sqlite3
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from local.plaid import bank, webhooks, wire
+from local.plaid import bank, bulk, webhooks, wire
 from local.plaid.accounts import store_accounts
 from local.plaid.clock import Clock
 from local.plaid.errors import PlaidError
@@ -57,8 +57,20 @@ def create(
     history = bank.entries(world, [(row, account_ids[row.account]) for row in owned.rows])
     days_of = [row.authorized_date or row.date for row in owned.rows]
     bank.hold(world, item, list(zip(history, days_of, strict=True)))
+    _hold_many(world, item, owned, account_ids, days)
     _start_timeline(world, item)
     return item
+
+
+def _hold_many(world: World, item: int, owned: Profile, account_ids: list[str], days: int) -> None:
+    """The history of a user who owns thousands of rows: evenly over the days asked for."""
+    if not owned.many:
+        return
+    last, item_id = world.clock.today(), by_number(world, item)["item_id"]
+    targets = [bulk.Target(*pair) for pair in zip(account_ids, (one.currency for one in owned.accounts), strict=True)]
+    dice, first = world.mint.dice("thousands", item_id), last - timedelta(days=min(days, bulk.DAYS))
+    made = bulk.entries(world.mint, dice, targets, count=owned.many, first=first, last=last, refunds=bulk.REFUNDS)
+    bank.hold(world, item, made)
 
 
 def _start_timeline(world: World, item: int) -> None:

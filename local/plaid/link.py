@@ -132,7 +132,7 @@ def _shown(account_id: str | None, account: Account) -> dict[str, Any]:
 
 
 def _shown_accounts(world: World, item: int) -> list[dict[str, Any]]:
-    sql = "select body from accounts where item = ? and closed = 0 order by number"
+    sql = "select body from accounts where item = ? and state = 'open' order by number"
     bodies = [json.loads(row[0]) for row in world.store.each(sql, item)]
     return [
         {"id": body["account_id"], "verification_status": None, "class_type": None}

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from local.plaid.store import Store
 
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = [first + second for second in _DIGITS for first in _DIGITS]
+_PAIR, _FOUR = 62**2, 62**4
 _ID_LENGTH = 37
 _REQUEST_LENGTH = 15
 
@@ -61,7 +63,8 @@ class Mint:
 def _base62(digest: bytes, length: int) -> str:
     number = int.from_bytes(digest, "big")
     letters = []
-    for _ in range(length):
-        number, digit = divmod(number, 62)
-        letters.append(_DIGITS[digit])
-    return "".join(letters)
+    for _ in range(0, length, 4):
+        number, four = divmod(number, _FOUR)
+        letters.append(_PAIRS[four % _PAIR])
+        letters.append(_PAIRS[four // _PAIR])
+    return "".join(letters)[:length]

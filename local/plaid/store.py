@@ -7,7 +7,7 @@ process, not a power cut. In memory when no folder is given. A call that raises 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,24 +30,29 @@ create table if not exists public_tokens (
   update_mode integer not null default 0);
 create table if not exists accounts (
   account_id text primary key, item integer not null, number integer not null, body text not null,
-  closed integer not null default 0);
+  state text not null default 'open');
 create table if not exists changes (
   item integer not null, seq integer not null, transaction_id text not null, account_id text not null, body text,
-  original text, pending integer not null default 0, next_seq integer, primary key (item, seq)) without rowid;
-create index if not exists changes_of_a_transaction on changes (item, transaction_id, seq);
-create index if not exists changes_by_transaction on changes (transaction_id);
+  original text, pending integer not null default 0, next_seq integer, primary key (item, seq));
+create index if not exists changes_of_one on changes (transaction_id, seq);
 create table if not exists held (
   item integer not null, number integer not null, transaction_id text not null, account_id text not null,
   body text not null, original text, pending integer not null, day text not null,
-  primary key (item, number)) without rowid;
+  primary key (item, number));
 create table if not exists timers (item integer not null, stage text not null, due_at real not null);
 create table if not exists keys (
   kid text primary key, private text not null, created_at integer not null, expired_at integer);
 create table if not exists outbox (
   id integer primary key, item integer, url text not null, body text not null, mode text, attempts integer not null
   default 0, due_at real not null, state text not null default 'due', outcome text);
+create view if not exists shared_accounts as
+  select item, account_id from accounts where state in ('open', 'closed', 'churned');
+drop index if exists changes_of_a_transaction;
+drop index if exists changes_by_transaction;
 create index if not exists outbox_due on outbox (state, due_at);
 """
+# Columns that came later, for folders of an earlier version.
+_ADDED = (("accounts", "state", "text not null default 'open'"),)
 
 
 class Store:
@@ -61,7 +66,11 @@ class Store:
         self._db.row_factory = sqlite3.Row
         self._db.execute("pragma journal_mode=wal")
         self._db.execute("pragma synchronous=normal")
+        self._db.execute("pragma cache_size=-65536")
         self._db.executescript(_TABLES)
+        for table, column, kind in _ADDED:
+            if column not in {row["name"] for row in self._db.execute(f"pragma table_info({table})")}:
+                self._db.execute(f"alter table {table} add column {column} {kind}")
 
     def close(self) -> None:
         self._db.close()
@@ -81,7 +90,7 @@ class Store:
         """Runs one statement; answers how many rows it changed."""
         return self._db.execute(sql, values).rowcount
 
-    def run_many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
+    def run_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> None:
         self._db.executemany(sql, rows)
 
     def all(self, sql: str, *values: Any) -> list[sqlite3.Row]:

@@ -5,6 +5,7 @@ Resolving a user writes nothing: the caller creates the item from the answer, or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -18,10 +19,11 @@ from local.plaid.errors import KINDS, PlaidError
 from local.plaid.institutions import Institution
 from local.plaid.rows import Row
 
-GOOD, DYNAMIC, CUSTOM = "user_good", "user_transactions_dynamic", "user_custom"
+GOOD, DYNAMIC, CUSTOM, THOUSANDS = "user_good", "user_transactions_dynamic", "user_custom", "user_thousands"
 _NOT_BUILT = ("user_ewa_user", "user_yuppie", "user_small_business", "user_bank_income", "user_prism_1")
 _DYNAMIC_ROWS, _DYNAMIC_DAYS, _DYNAMIC_PENDING_DAYS = 50, 29, 2
 _MOST_WARNINGS = 20
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
 
 _ACCOUNTS = [
     Account(
@@ -41,11 +43,12 @@ _ACCOUNTS = [
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that a signed-in user owns at the bank."""
+    """Everything that a signed-in user owns at the bank; `many` asks for that many generated rows besides."""
 
     accounts: list[Account]
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
+    many: int = 0
 
 
 def sign_in(
@@ -61,18 +64,21 @@ def sign_in(
         raise PlaidError("INVALID_CREDENTIALS", f"{username} needs a bank without OAuth, such as ins_109508")
     if username == CUSTOM:
         return _custom(password, today, days, dice_of)
+    if username == THOUSANDS:
+        return Profile([_ACCOUNTS[history.CHECKING], _ACCOUNTS[history.CARD]], [], many=int(password))
     return _dynamic(today, dice_of) if username == DYNAMIC else _good(GOOD, today, days, dice_of)
 
 
 def check_password(username: str, password: str) -> None:
     """Raises the error that this pair of credentials means, if any."""
-    if username not in (GOOD, DYNAMIC, CUSTOM):
+    if username not in (GOOD, DYNAMIC, CUSTOM, THOUSANDS):
         raise PlaidError("INVALID_CREDENTIALS")
     if password.startswith("error_"):
         code = password.removeprefix("error_")
         raise PlaidError(code if code in KINDS else "INVALID_CREDENTIALS")
     blank = not password.strip() and username != CUSTOM
-    if blank or (username == GOOD and password != "pass_good"):
+    wrong_number = username == THOUSANDS and not _NUMBER.fullmatch(password)
+    if blank or wrong_number or (username == GOOD and password != "pass_good"):
         raise PlaidError("INVALID_CREDENTIALS")
 
 

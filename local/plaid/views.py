@@ -46,7 +46,7 @@ def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
     )
     assert counts is not None
     accounts = world.store.each(
-        "select account_id, closed, body from accounts where item = ? order by number", row["item"]
+        "select account_id, state, body from accounts where item = ? order by number", row["item"]
     )
     shown = ("name", "mask", "type", "subtype")
     return {
@@ -62,7 +62,7 @@ def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
         "held": world.store.value("select count(*) from held where item = ?", row["item"]),
         "warnings": json.loads(row["warnings"]),
         "accounts": [
-            {"account_id": account["account_id"], "closed": bool(account["closed"])}
+            {"account_id": account["account_id"], "closed": account["state"] != "open", "state": account["state"]}
             | {name: json.loads(account["body"])[name] for name in shown}
             for account in accounts
         ],
