@@ -243,7 +243,7 @@ account_moves = Table(
     Column("kind", Text, nullable=False),
     Column("moved_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
     _time("settled_at"),
-    CheckConstraint("kind in ('relinked', 'renumbered', 'reselected')", name="kind"),
+    CheckConstraint("kind in ('relinked', 'renumbered', 'reopened')", name="kind"),
 )
 for _name in ("user_id", "account_id", "from_item_id"):
     Index(None, account_moves.c[_name])
@@ -368,15 +368,23 @@ reviews = Table(
     Column("posted_words", JSONB),
     _stamped(),
     _time("decided_at"),
-    UniqueConstraint(
-        "pending_entry_id", "posted_entry_id", name="uq_reviews_pending_entry_id_posted_entry_id"
+    Column(
+        "shown_entry_id",
+        Uuid,
+        Computed(
+            "case state when 'confirmed'::text then pending_entry_id when 'open'::text then posted_entry_id "
+            "when 'undone'::text then posted_entry_id else null::uuid end",
+            persisted=True,
+        ),
     ),
+    UniqueConstraint("pending_entry_id", "posted_entry_id", name="uq_reviews_pending_entry_id_posted_entry_id"),
     CheckConstraint("state in ('open', 'confirmed', 'declined', 'undone', 'closed')", name="state"),
     CheckConstraint("num_nonnulls(iso_currency, unofficial_currency) = 1", name="currency"),
     CheckConstraint("pending_entry_id <> posted_entry_id", name="pair"),
 )
 Index("ix_reviews_user_id", reviews.c.user_id, reviews.c.created_at)
 Index(None, reviews.c.posted_entry_id)
+Index(None, reviews.c.shown_entry_id, postgresql_where=text("shown_entry_id is not null"))
 Index(
     "ix_reviews_unsettled",
     reviews.c.user_id,
@@ -557,6 +565,61 @@ sync_runs = Table(
     Column("request_ids", ARRAY(Text), nullable=False, server_default=text("'{}'")),
 )
 Index("ix_sync_runs_item_id", sync_runs.c.item_id, sync_runs.c.id)
+
+_NO_DIGEST = text("''::bytea")
+page_keys = Table(
+    "page_keys",
+    metadata,
+    Column("item_id", Uuid, ForeignKey("items.id"), primary_key=True),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    _stamped(),
+    _counted("chained", BigInteger),
+    Column("chain_sha256", LargeBinary, nullable=False, server_default=_NO_DIGEST),
+    _counted("forgotten", BigInteger),
+    Column("forgotten_sha256", LargeBinary, nullable=False, server_default=_NO_DIGEST),
+)
+
+plaid_pages = Table(
+    "plaid_pages",
+    metadata,
+    Column("item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    Column("window_id", Uuid, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("position", BigInteger),
+    Column("start_cursor", _ID),
+    Column("next_cursor", _ID, nullable=False),
+    Column("has_more", Boolean, nullable=False),
+    Column("request_id", Text, nullable=False),
+    Column("fetched_at", _TIME, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("chain_sha256", LargeBinary),
+    Column("sealed", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("item_id", "window_id", "ordinal"),
+    UniqueConstraint("item_id", "position"),
+    CheckConstraint("(position is null) = (chain_sha256 is null)", name="chained"),
+)
+Index(None, plaid_pages.c.fetched_at)
+
+imports = Table(
+    "imports",
+    metadata,
+    Column("item_id", Uuid, ForeignKey("items.id"), primary_key=True),
+    _user(),
+    Column("window_id", Uuid, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+    _counted("rows_stored"),
+    Column("stored_from", Date),
+    Column("started_at", _TIME, nullable=False),
+    Column("told_at", _TIME, nullable=False),
+    _time("storing_since"),
+    _time("finished_at"),
+    CheckConstraint("phase in ('fetching', 'storing', 'done')", name="phase"),
+    CheckConstraint("extract(day from stored_from) = 1", name="stored_from"),
+)
 
 idempotency_keys = Table(
     "idempotency_keys",

@@ -20,6 +20,7 @@ TABLES = {
     "token_rotations": "user_id",
     "item_pulls": "user_id",
     "item_freshness": "user_id",
+    "imports": "user_id",
     "accounts": "user_id",
     "entries": "user_id",
     "transactions": "user_id",
@@ -54,6 +55,11 @@ def fill(database: Database, user: str) -> None:
         ("insert into token_rotations (item_id, user_id) values (%s, %s)", item, user),
         ("insert into item_pulls (item_id, user_id) values (%s, %s)", item, user),
         ("insert into item_freshness (id, user_id) values (%s, %s)", item, user),
+        (
+            "insert into imports (item_id, user_id, window_id, phase, pages, rows, started_at, told_at) "
+            "values (%s, %s, %s, 'fetching', 1, 1, now(), now())",
+            item, user, item,
+        ),
         (
             "insert into accounts (id, user_id, item_id, plaid_account_id, name, type) values (%s, %s, %s, %s, '', '')",
             account, user, item, f"p-{user}",
