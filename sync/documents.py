@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeAlias
 
 from sync.changes import OwnerRow, Version
-from sync.money import digits, exact, minor
+from sync.money import added, digits, exact, minor
 
 SCHEMA_VERSION = 1
 
@@ -52,7 +52,7 @@ def head_document(owner: OwnerRow) -> Document:
 def transaction_document(row: Sequence[Any]) -> Document:
     """A transaction of a month inside the window."""
     (month, spent_on, bank_date, authorized, name, merchant, amount, iso, unofficial, by_user, by_rule, by_bank,
-     detailed, note, pending, source, account_id, channel) = row  # fmt: skip
+     detailed, note, pending, source, account_id, channel, splits, expired, *review) = row  # fmt: skip
     return {
         "month": month_name(month),
         "date": spent_on.isoformat(),
@@ -71,13 +71,53 @@ def transaction_document(row: Sequence[Any]) -> Document:
         "note": note,
         "pending": pending,
         "source": source,
+        "expired": expired,
         "accountId": account_id,
         "paymentChannel": channel,
+        **_split(amount, iso, [(category, Decimal(part), note) for category, part, note in splits or ()]),
+        "review": None if review[0] is None else review_document(review),
+    }
+
+
+def _split(amount: Decimal, iso: str | None, parts: Sequence[tuple[str, Decimal, str | None]]) -> Document:
+    """The parts that the user carved out, and what is left of the bank's amount in the transaction's own category."""
+    carved = added(part for _, part, _ in parts)
+    remainder = added((amount, -carved)) if parts else amount
+    return {
+        "splits": [
+            {
+                "categoryId": category,
+                "amountMinor": None if iso is None else minor(part, iso),
+                "amount": exact(part),
+                "note": note,
+            }
+            for category, part, note in parts
+        ],
+        "remainderMinor": None if iso is None else minor(remainder, iso),
+        "remainder": exact(remainder),
+        "splitsExceed": remainder != 0 and carved != 0 and (remainder < 0) is not (carved < 0),
+    }
+
+
+def review_document(row: Sequence[Any]) -> Document:
+    """The question whether a posted row is a pending one, as the transaction that it is about shows it."""
+    review_id, state, other_entry_id, name, amount, iso, unofficial, day = row
+    return {
+        "id": review_id,
+        "state": state,
+        "otherEntryId": other_entry_id,
+        "name": name,
+        "amountMinor": None if iso is None else minor(amount, iso),
+        "amount": exact(amount),
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        "date": day.isoformat(),
     }
 
 
 class Total(NamedTuple):
-    """The live rows of one month, currency and category."""
+    """One month, currency and category: `rows` are its entries' own, `parts` all transactions with money in it."""
 
     iso: str | None
     unofficial: str | None
@@ -86,6 +126,7 @@ class Total(NamedTuple):
     amount: Decimal
     rows: int
     pending: int
+    parts: int
 
 
 class Budget(NamedTuple):
@@ -117,8 +158,9 @@ def month_document(month: date, totals: Sequence[Total], budgets: Sequence[Budge
 
 
 def _currency(iso: str, totals: Sequence[Total]) -> Document:
-    inside = [total for total in totals if not total.outside]
-    spend = sum((total.amount for total in inside), Decimal(0))
+    shown = [total for total in totals if total.parts]
+    inside = [total for total in shown if not total.outside]
+    spend = added(total.amount for total in inside)
     return {
         "digits": digits(iso),
         "spendMinor": minor(spend, iso),
@@ -126,27 +168,26 @@ def _currency(iso: str, totals: Sequence[Total]) -> Document:
         "count": sum(total.rows for total in totals),
         "pendingCount": sum(total.pending for total in totals),
         "categories": {total.category_id: _category(iso, total) for total in inside},
-        "outside": {total.category_id: _category(iso, total) for total in totals if total.outside},
+        "outside": {total.category_id: _category(iso, total) for total in shown if total.outside},
     }
 
 
 def _category(iso: str, total: Total) -> Document:
-    return {"minor": minor(total.amount, iso), "amount": exact(total.amount), "count": total.rows}
+    return {"minor": minor(total.amount, iso), "amount": exact(total.amount), "count": total.parts}
 
 
 def _unofficial(totals: Sequence[Total]) -> Document:
     shown: dict[str, Document] = {}
     for code in sorted({str(total.unofficial) for total in totals}):
         rows = [total for total in totals if total.unofficial == code]
-        spend = sum((total.amount for total in rows if not total.outside), Decimal(0))
+        spend = added(total.amount for total in rows if not total.outside)
         shown[code] = {"spend": exact(spend), "count": sum(total.rows for total in rows)}
     return shown
 
 
 def _progress(budget: Budget, totals: Sequence[Total]) -> Document:
-    spent = sum(
-        (total.amount for total in totals if (total.iso, total.category_id) == (budget.iso, budget.category_id)),
-        Decimal(0),
+    spent = added(
+        total.amount for total in totals if (total.iso, total.category_id) == (budget.iso, budget.category_id)
     )
     return {
         "budgetId": budget.id,

@@ -47,8 +47,15 @@ KEEP: Final = _Keep()
 _ROWS = """
     select e.id::text as id, t.month, t.spent_on, t.date, t.authorized_date, t.name, t.merchant_name, t.amount,
         t.iso_currency, t.unofficial_currency, e.user_category_id, e.rule_category_id, t.bank_category_id,
-        t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text as account_id, t.payment_channel
+        t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text as account_id, t.payment_channel,
+        (select json_agg(json_build_array(s.category_id, s.amount::text, s.note) order by s.position)
+         from splits as s where s.entry_id = e.id) as splits,
+        t.expired_at is not null as expired, r.id::text as review_id, r.state,
+        (case r.state when 'confirmed' then r.posted_entry_id else r.pending_entry_id end)::text as other_entry_id,
+        r.name as review_name, r.amount as review_amount, r.iso_currency as review_iso_currency,
+        r.unofficial_currency as review_unofficial_currency, r.date as review_date
     from transactions as t join entries as e on e.id = t.entry_id
+        left join reviews as r on r.shown_entry_id = e.id
     where t.removed_at is null
 """
 _ONE = text(f"{_ROWS} and e.removed_at is null and e.id = :id")
@@ -78,7 +85,7 @@ _RESTORE = text("update entries set removed_at = null, edited_at = now() where i
 def get_transaction(deps: Deps, user_id: str, entry_id: UUID | str) -> Transaction:
     """One live transaction, wherever its month lies; raises TransactionNotFound."""
     with transaction(deps.engine, user_id) as connection:
-        return _shown(_find(connection, entry_id))
+        return as_shown(find(connection, entry_id))
 
 
 def list_transactions(
@@ -95,7 +102,7 @@ def list_transactions(
     bound = {"user_id": user_id, "month": month, "after_day": after[0], "after_id": after[1], "limit": size + 1}
     with transaction(deps.engine, user_id) as connection:
         rows = connection.execute(_MONTH, bound).all()
-    shown = [_shown(row) for row in rows[:size]]
+    shown = [as_shown(row) for row in rows[:size]]
     return Page(shown, _cursor(rows[size - 1]) if len(rows) > size else None)
 
 
@@ -113,14 +120,14 @@ def edit_entry(
     Raises TransactionNotFound or InvalidFields. Twice is safe: the second changes and marks nothing.
     """
     with edit(deps.engine, user_id) as (connection, marked):
-        row = _find(connection, entry_id)
+        row = find(connection, entry_id)
         after = {
             "id": row.id,
             "category_id": _category(connection, category_id, row.user_category_id),
             "note": _note(note, row.note),
         }
         connection.execute(_EDIT, after)
-        shown = _shown(_find(connection, row.id))
+        shown = as_shown(find(connection, row.id))
     return shown, marked
 
 
@@ -163,7 +170,7 @@ def add_expense(
         bound["category_id"] = _category(connection, category_id, None)
         connection.execute(_NEW_ENTRY, bound)
         connection.execute(_NEW_EXPENSE, bound)
-        shown = _shown(_find(connection, bound["id"]))
+        shown = as_shown(find(connection, bound["id"]))
     return shown, marked
 
 
@@ -173,7 +180,7 @@ def remove_expense(deps: Deps, user_id: str, entry_id: UUID | str) -> tuple[Tran
     with edit(deps.engine, user_id) as (connection, marked):
         row = _find_expense(connection, entry_id)
         connection.execute(_REMOVE, {"id": row.id})
-    return _shown(row), marked
+    return as_shown(row), marked
 
 
 @retrying
@@ -182,10 +189,11 @@ def restore_expense(deps: Deps, user_id: str, entry_id: UUID | str) -> tuple[Tra
     with edit(deps.engine, user_id) as (connection, marked):
         row = _find_expense(connection, entry_id)
         connection.execute(_RESTORE, {"id": row.id})
-    return _shown(row), marked
+    return as_shown(row), marked
 
 
-def _find(connection: Connection, entry_id: UUID | str) -> Row[Any]:
+def find(connection: Connection, entry_id: UUID | str) -> Row[Any]:
+    """A live entry with its transaction, inside a caller's edit; raises TransactionNotFound."""
     row = connection.execute(_ONE, {"id": fields.key(entry_id, TransactionNotFound)}).first()
     if row is None:
         raise TransactionNotFound
@@ -213,7 +221,8 @@ def _note(given: str | _Keep | None, before: str | None) -> str | None:
     return None if given is None else fields.words(given, "note", NOTE_LENGTH)
 
 
-def _shown(row: Row[Any]) -> Transaction:
+def as_shown(row: Row[Any]) -> Transaction:
+    """A row of `find` as its document shows it."""
     return {"id": row.id, **transaction_document(row[1:])}
 
 

@@ -6,8 +6,9 @@ zero once, after summing. A currency's digits follow ISO 4217; an unofficial cur
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
-from functools import cache
+from functools import cache, reduce
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
@@ -39,6 +40,11 @@ def digits(currency: str) -> int:
 def minor(amount: Decimal, currency: str) -> int:
     """The amount in whole minor units, rounded half away from zero."""
     return int(amount.scaleb(digits(currency), _EXACT).to_integral_value(ROUND_HALF_UP, _EXACT))
+
+
+def added(amounts: Iterable[Decimal]) -> Decimal:
+    """The exact sum; Python's own rounds to 28 digits, which two of the ledger's amounts may exceed."""
+    return reduce(_EXACT.add, amounts, Decimal(0))
 
 
 def exact(amount: Decimal) -> str:

@@ -27,6 +27,7 @@ from sync.documents import (
     month_name,
     transaction_document,
 )
+from sync.totals import totals_of
 
 Documents: TypeAlias = dict[str, Document | Unshowable]
 
@@ -86,10 +87,15 @@ group by w.user_id, w.id
 _TRANSACTIONS = """
 select t.user_id, e.id::text, t.month, t.spent_on, t.date, t.authorized_date, t.name, t.merchant_name, t.amount,
     t.iso_currency, t.unofficial_currency, e.user_category_id, e.rule_category_id, t.bank_category_id,
-    t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text, t.payment_channel
+    t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text, t.payment_channel,
+    (select json_agg(json_build_array(s.category_id, s.amount::text, s.note) order by s.position)
+     from splits as s where s.entry_id = e.id),
+    t.expired_at is not null, r.id::text, r.state, (case r.state when 'confirmed' then r.posted_entry_id else r.pending_entry_id end)::text,
+    r.name, r.amount, r.iso_currency, r.unofficial_currency, r.date
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join entries as e on e.id = w.id and e.removed_at is null
 join transactions as t on t.entry_id = e.id and t.user_id = w.user_id and t.removed_at is null
+left join reviews as r on r.shown_entry_id = e.id
 where t.month >= (select first_month from mirror_window)
 """
 
@@ -107,17 +113,7 @@ def _transactions(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
 
 # --- months ---
 
-_MONTHS = """
-select w.user_id, w.month, t.iso_currency, t.unofficial_currency, c.category_id, x.category_id is not null,
-    sum(t.amount), count(*), count(*) filter (where t.pending)
-from unnest(%s::text[], %s::date[]) as w(user_id, month)
-join transactions as t on t.user_id = w.user_id and t.month = w.month and t.removed_at is null
-join entries as e on e.id = t.entry_id and e.removed_at is null
-cross join lateral (select coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id)) as c(category_id)
-left join spend_exclusions as x on x.category_id = c.category_id
-group by w.user_id, w.month, t.iso_currency, t.unofficial_currency, c.category_id, x.category_id
-order by w.user_id, w.month, t.iso_currency, t.unofficial_currency, c.category_id
-"""
+_MONTHS = totals_of("select * from unnest(%s::text[], %s::date[]) as w(user_id, month)")
 
 _BUDGETS_OF = """
 select user_id, id::text, category_id, iso_currency, limit_amount, starts_month from budgets

@@ -1,15 +1,15 @@
 """Spend: the totals of months, per currency and effective category, always summed from the rows themselves.
 
-Spend is live rows, pending included, money out positive and refunds negative; categories in `spend_exclusions` have
-totals of their own outside it. There are no counters that could drift. Who may call: the API, and whoever wants to
-compare the mirror with plain SQL.
+Spend is live rows, pending included, money out positive and refunds negative; what is split counts by its parts, and
+categories in `spend_exclusions` have totals of their own outside it. There are no counters that could drift. Who may
+call: the API, and whoever wants to compare the mirror with plain SQL.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -20,20 +20,15 @@ from sync.db import snapshot
 from sync.deps import Deps
 from sync.documents import Budget, Total, month_document
 from sync.errors import MonthNotFound
+from sync.totals import totals_of
 from sync.window import read_window
 
-_TOTALS = text("""
-    select t.month, t.iso_currency, t.unofficial_currency, c.category_id, x.category_id is not null as excluded,
-        sum(t.amount) as amount, count(*) as count, count(*) filter (where t.pending) as pending
-    from transactions as t
-    join entries as e on e.id = t.entry_id and e.removed_at is null
-    cross join lateral (select coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id)) as c(category_id)
-    left join spend_exclusions as x on x.category_id = c.category_id
+_WANTED = """
+    select distinct t.user_id, t.month from transactions as t
     where t.user_id = :user_id and t.removed_at is null
       and (cast(:months as date[]) is null or t.month = any (cast(:months as date[])))
-    group by t.month, t.iso_currency, t.unofficial_currency, c.category_id, x.category_id
-    order by t.month, t.iso_currency, t.unofficial_currency, c.category_id
-""")
+"""
+_TOTALS = text(totals_of(_WANTED))
 _BUDGETS = text("""
     select id::text, category_id, iso_currency, limit_amount, starts_month from budgets
     where user_id = :user_id and removed_at is null order by id
@@ -44,7 +39,10 @@ Month = dict[str, Any]
 
 @dataclass(frozen=True)
 class MonthTotal:
-    """The live rows of one month, currency and effective category. Exactly one of the currencies is set."""
+    """One month, currency and category. Exactly one of the currencies is set.
+
+    `count` and `pending` hold each transaction once, under its effective category; `parts` all with money in this one.
+    """
 
     month: date
     currency: str | None
@@ -54,12 +52,13 @@ class MonthTotal:
     amount: Decimal
     count: int
     pending: int
+    parts: int
 
 
 def month_totals(connection: Connection, user_id: str, months: Sequence[date] | None = None) -> list[MonthTotal]:
     """The totals of these months (first days), or of all; months without live rows have none."""
     bound = {"user_id": user_id, "months": None if months is None else list(months)}
-    return [MonthTotal(*row) for row in connection.execute(_TOTALS, bound)]
+    return [MonthTotal(*row[1:]) for row in connection.execute(_TOTALS, bound)]
 
 
 def list_months(deps: Deps, user_id: str) -> list[Month]:
@@ -82,7 +81,5 @@ def _months(deps: Deps, user_id: str, months: Sequence[date] | None) -> list[Mon
         first = read_window(connection)
     by_month: dict[date, list[Total]] = defaultdict(list)
     for row in totals:
-        by_month[row.month].append(
-            Total(row.currency, row.unofficial, row.category_id, row.excluded, row.amount, row.count, row.pending)
-        )
+        by_month[row.month].append(Total(*astuple(row)[1:]))
     return [month_document(month, rows, budgets, first) for month, rows in sorted(by_month.items(), reverse=True)]
