@@ -71,10 +71,28 @@ class ProfileWritten(ProfileAnswer, WriteAnswer):
 
 
 class LinkToken(Answer):
-    """What opens Link."""
+    """What opens Link; `hostedLinkUrl` only when it was asked for, to be opened in a tab of its own."""
 
+    session_id: UUID
     link_token: str
     expiration: datetime
+    hosted_link_url: str | None
+
+
+class LinkSession(Answer):
+    """How a use of Link stands. `problem` is a code of docs/errors.md, `itemId` the bank that it ended in or hit."""
+
+    id: UUID
+    mode: Literal["new", "update"]
+    state: Literal["open", "finished", "failed", "expired"]
+    item_id: UUID | None
+    problem: str | None
+
+
+class LinkSessionAnswer(Answer):
+    """One use of Link."""
+
+    session: LinkSession
 
 
 class Item(Answer):
@@ -87,6 +105,9 @@ class Item(Answer):
     error_code: str | None
     message: str | None
     consent_expires_at: datetime | None
+    freshness: Literal["ok", "quiet", "stale", "broken"]
+    bank_updated_at: datetime | None
+    changed_at: datetime | None
 
 
 class ItemsAnswer(Answer):

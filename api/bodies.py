@@ -10,11 +10,11 @@ import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from api.fields import Amount, CategoryName, Currency, Day, Identifier, Month, Name, Note, Token
+from api.fields import Amount, CategoryName, Currency, Day, Hint, Identifier, Month, Name, Note, Token
 
 LONGEST_PAGE = 200
 
@@ -59,15 +59,36 @@ class ProfileBody(Body):
 
 
 class LinkTokenBody(Body):
-    """With an item: update mode, to repair its sign-in; without: link a new bank."""
+    """With an item: update mode, to repair its sign-in or choose its accounts anew; without: link a new bank.
+
+    `hosted` asks for an address of Plaid's to open, for a page that cannot load Link.
+    """
 
     item_id: Id | None = None
+    account_selection: bool = False
+    hosted: bool = False
+
+
+class LinkedAccountBody(Body):
+    """An account as Link tells it; what is not text is as if it were not told."""
+
+    name: Hint = None
+    mask: Hint = None
+    type: Hint = None
+    subtype: Hint = None
 
 
 class NewItemBody(Body):
-    """What Link hands to the page on success. Institution and accounts are asked of Plaid, never of the browser."""
+    """What Link hands to the page on success, and the token that opened it.
+
+    Institution and accounts are believed only to refuse a bank that is linked already; what is stored is asked of
+    Plaid, never of the browser.
+    """
 
     public_token: Token
+    link_token: Token | None = None
+    institution_id: Hint = None
+    accounts: list[LinkedAccountBody] = Field(default_factory=list, max_length=200)
 
 
 class TransactionsQuery(Body):

@@ -41,6 +41,7 @@ PROBLEM = {
             "description": "Field to what it should have been.",
             "additionalProperties": {"type": "string"},
         },
+        "itemId": {"type": "string", "format": "uuid", "description": "Of `item-already-linked`: the bank there is."},
     },
 }
 IDEMPOTENCY_KEY = {

@@ -76,6 +76,13 @@ def refuse_control_characters(value: str) -> str:
     return text
 
 
+def hint(value: Any) -> str | None:
+    """A text that may be of use; anything else is as if it were not there."""
+    if not isinstance(value, str) or any(ord(char) < 32 or 0xD800 <= ord(char) < 0xE000 for char in value):
+        return None
+    return value[:500]
+
+
 def longest(limit: int) -> AfterValidator:
     """A check that a text has no more than `limit` characters."""
 
@@ -113,4 +120,7 @@ CategoryName = Annotated[str, _clean, longest(60), _text(60)]
 Note = Annotated[str, _clean, longest(500), _text(500)]
 Identifier = Annotated[str, _clean, longest(128), _text(128)]
 Token = Annotated[str, _clean, longest(512), _text(512, writeOnly=True)]
+Hint = Annotated[
+    str | None, BeforeValidator(hint), WithJsonSchema({"type": ["string", "null"], "description": "Told by Link."})
+]
 Email = Annotated[str, _clean, longest(320), _text(320)]

@@ -15,7 +15,7 @@ from flask import Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from sync import log as logs
-from sync.errors import InvalidFields, LivespendError, PlaidPaced, WebhookRejected
+from sync.errors import InvalidFields, ItemAlreadyLinked, LivespendError, PlaidPaced, WebhookRejected
 
 MEDIA_TYPE = "application/problem+json"
 log = logs.get("api")
@@ -75,6 +75,8 @@ def answer_known(error: LivespendError) -> Response:
         log.warning("refused", code=error.code, detail=error.detail, request_id=g.get("request_id"))
     if isinstance(error, InvalidFields):
         return problem(error, errors=error.errors)
+    if isinstance(error, ItemAlreadyLinked) and error.item_id is not None:
+        return problem(error, itemId=str(error.item_id))
     return problem(error)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import ClassVar
+from uuid import UUID
 
 ERRORS: dict[str, type[LivespendError]] = {}
 
@@ -88,6 +89,13 @@ class ItemNotFound(LivespendError):
     status = 404
 
 
+class LinkSessionNotFound(LivespendError):
+    """There is no such use of Link."""
+
+    code = "link-session-not-found"
+    status = 404
+
+
 class TransactionNotFound(LivespendError):
     """There is no such transaction."""
 
@@ -116,13 +124,52 @@ class MonthNotFound(LivespendError):
     status = 404
 
 
+class ReviewNotFound(LivespendError):
+    """There is no such question."""
+
+    code = "review-not-found"
+    status = 404
+
+
 # What the ledger's state does not allow.
+
+
+class ReviewClosed(LivespendError):
+    """The bank has settled this question itself."""
+
+    code = "review-closed"
+    status = 409
+
+
+class ReviewConfirmed(LivespendError):
+    """The two are joined as one payment: undo that first."""
+
+    code = "review-confirmed"
+    status = 409
 
 
 class ItemAlreadyLinked(LivespendError):
     """This bank connection is linked already."""
 
     code = "item-already-linked"
+    status = 409
+
+    def __init__(self, item_id: UUID | None = None) -> None:
+        super().__init__()
+        self.item_id = item_id
+
+
+class LinkUnderWay(LivespendError):
+    """This bank is being linked at this moment."""
+
+    code = "link-under-way"
+    status = 409
+
+
+class UpdateModeToken(LivespendError):
+    """The public token of update mode is never exchanged."""
+
+    code = "update-mode-token"
     status = 409
 
 
@@ -193,6 +240,13 @@ class VaultFailed(LivespendError):
     code = "vault-failed"
 
 
+class KeyInUse(LivespendError):
+    """The key cannot be retired now."""
+
+    code = "key-in-use"
+    status = 409
+
+
 class VaultUnavailable(VaultFailed):
     """The key service does not answer at the moment."""
 
@@ -256,6 +310,18 @@ class PlaidLoginRequired(PlaidError):
 
     code = "plaid-login-required"
     status = 409
+
+
+class TokenLost(PlaidLoginRequired):
+    """The bank's token was lost while it was renewed: the bank has to be linked again."""
+
+    code = "token-lost"
+
+    def __init__(self, detail: str = "") -> None:
+        super().__init__(detail, plaid_code="TOKEN_LOST", display_message=_LINK_AGAIN)
+
+
+_LINK_AGAIN = "The connection to this bank was lost while its access was renewed. Please link the bank again."
 
 
 class PlaidItemGone(PlaidError):

@@ -9,6 +9,7 @@ one. Building it imports the client (0.3 to 1 s), so a process builds it once, a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from sync.errors import (
@@ -20,6 +21,7 @@ from sync.errors import (
     PlaidRefused,
     PlaidTransient,
 )
+from sync.link_tokens import LinkResult, LinkToken, UpdateMode, link_request, read_link_token, read_results
 from sync.pages import Page, parse_json, read_account, read_page, storable
 from sync.plaid_codes import kind_of
 from sync.webhook_keys import WebhookKeys
@@ -28,9 +30,7 @@ if TYPE_CHECKING:
     from sync.limits import Limits
 
 PAGE_SIZE = 500
-DAYS_REQUESTED = 730
 _CONNECT_SECONDS, _READ_SECONDS = 3.05, 60.0
-_COUNTRIES = ["US"]
 
 _UNKNOWN_KEY = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
 
@@ -46,6 +46,8 @@ class Plaid:
         secret: str,
         webhook_url: str | None = None,
         redirect_uri: str | None = None,
+        countries: Sequence[str] = ("US",),
+        language: str = "en",
         read_seconds: float = _READ_SECONDS,
         limits: Limits | None = None,
     ) -> None:
@@ -54,6 +56,8 @@ class Plaid:
 
         self._webhook_url = webhook_url
         self._redirect_uri = redirect_uri
+        self._countries = list(countries)
+        self._language = language
         self._limits = limits
         self._timeout = (_CONNECT_SECONDS, read_seconds)
         configuration = plaid.Configuration(
@@ -76,24 +80,20 @@ class Plaid:
             request["cursor"] = cursor
         return read_page(self._call("transactions_sync", request))
 
-    def link_token_create(self, user_id: str, *, access_token: str | None = None) -> dict[str, Any]:
-        """Answers link_token and expiration (RFC 3339) for Link; with `access_token` for update mode of that item."""
+    def link_token_create(self, user_id: str, *, update: UpdateMode | None = None, hosted: bool = False) -> LinkToken:
+        """A token that opens Link for a new bank or, with `update`, for an item; `hosted`: at an address of Plaid's."""
         request: dict[str, Any] = {
             "client_name": "Livespend",
-            "language": "en",
-            "country_codes": _COUNTRIES,
+            "language": self._language,
+            "country_codes": self._countries,
             "user": {"client_user_id": user_id},
         }
-        if access_token is None:
-            request |= {"products": ["transactions"], "transactions": {"days_requested": DAYS_REQUESTED}}
-            if self._webhook_url:
-                request["webhook"] = self._webhook_url
-        else:
-            request["access_token"] = access_token
-        if self._redirect_uri:
-            request["redirect_uri"] = self._redirect_uri
-        answer = self._call("link_token_create", request)
-        return {"link_token": _text(answer, "link_token"), "expiration": _text(answer, "expiration")}
+        request |= link_request(update, hosted=hosted, webhook=self._webhook_url, redirect=self._redirect_uri)
+        return read_link_token(self._call("link_token_create", request), hosted=hosted)
+
+    def link_token_get(self, link_token: str) -> list[LinkResult]:
+        """How the uses of a link token ended so far."""
+        return read_results(self._call("link_token_get", {"link_token": link_token}))
 
     def exchange(self, public_token: str) -> tuple[str, str]:
         """Answers (access token, Plaid's item id); a public token can be exchanged once."""
@@ -106,6 +106,10 @@ class Plaid:
         _text(item, "item_id")
         return item
 
+    def item_and_status(self, token: str) -> dict[str, Any]:
+        """Answers the item, and under "status", which may be null, what Plaid lately did for it, in Plaid's shape."""
+        return self._call("item_get", {"access_token": token})
+
     def accounts_get(self, token: str) -> list[dict[str, Any]]:
         """Answers all open accounts of the item with cached balances, in Plaid's shape, checked, money as Decimal."""
         accounts = self._call("accounts_get", {"access_token": token}).get("accounts")
@@ -117,10 +121,18 @@ class Plaid:
 
     def institution(self, institution_id: str) -> dict[str, Any]:
         """Answers the institution in Plaid's shape; it has a name."""
-        request = {"institution_id": institution_id, "country_codes": _COUNTRIES}
+        request = {"institution_id": institution_id, "country_codes": self._countries}
         institution = _object(self._call("institutions_get_by_id", request), "institution")
         _text(institution, "name")
         return institution
+
+    def invalidate_token(self, token: str) -> tuple[str, str | None]:
+        """Exchanges an access token; answers the new one and Plaid's request id. The old one is dead from then on.
+
+        An answer that does not arrive may mean either: the token lives on, or both tokens are lost.
+        """
+        answer = self._call("item_access_token_invalidate", {"access_token": token})
+        return _text(answer, "new_access_token"), _text_or_none(answer, "request_id")
 
     def item_remove(self, token: str) -> None:
         """Ends the item at Plaid. Twice is safe: an item that is gone already counts as removed."""

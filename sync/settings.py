@@ -50,6 +50,8 @@ class Settings:
     mirror_concurrency: int = 8
     mirror_month_interval_seconds: float = 1.0
     sweep_seconds: float = 30.0
+    freshness_promise_hours: int = 12
+    pending_expires_days: int = 14
     api_host: str = "127.0.0.1"
     api_port: int = 5002
     frontend_dir: Path = Path("frontend/dist")
@@ -169,8 +171,9 @@ def _host_port(text: str) -> str:
 
 
 # What Plaid's Link knows.
-_COUNTRIES = "US GB ES NL FR IE CA DE IT PL DK NO SE EE LT LV PT BE AT FI".split()
-_LANGUAGES = "en da de es et fr hi it lt lv nl no pl pt ro sv vi".split()
+_COUNTRIES = ["US", "GB", "ES", "NL", "FR", "IE", "CA", "DE", "IT", "PL"]
+_COUNTRIES += ["DK", "NO", "SE", "EE", "LT", "LV", "PT", "BE", "AT", "FI"]
+_LANGUAGES = ["en", "da", "de", "es", "et", "fr", "hi", "it", "lt", "lv", "nl", "no", "pl", "pt", "ro", "sv", "vi"]
 _DATABASE = _prefixed("postgresql://", "postgresql+psycopg2://", "postgres://")
 _HTTP = _prefixed("http://", "https://")
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
@@ -198,6 +201,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),
     "SWEEP_SECONDS": _seconds(0.1, 86400),
+    "FRESHNESS_PROMISE_HOURS": _whole(1, 168),
+    "PENDING_EXPIRES_DAYS": _whole(1, 365),
     "API_PORT": _whole(1, 65535),
     "FRONTEND_DIR": Path,
     "LOG_LEVEL": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),

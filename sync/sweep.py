@@ -1,28 +1,29 @@
 """The sweep: finds every item that is owed work, whether or not its doorbell was heard.
 
 Doorbells live in a broker that may be wiped; what is owed lives in the ledger. Each sweep re-matches webhooks that
-came before their item did, wants a pull of healthy items that nobody asked about for half a day, and rings for all
-that is owed. It pulls nothing itself, so running it twice or in two places costs only a second ring. Removal of items
-at Plaid rides along: an item taken away here is asked for again until Plaid has let it go and its token is deleted.
+came before their item did, wants a pull of healthy items whose look is due (freshness.py), and rings for all that is
+owed. It pulls nothing itself, so running it twice or in two places costs only a second ring. Removal of items at Plaid
+rides along: an item taken away here is asked for again until Plaid has let it go and its token is deleted.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
 
-from sync import log
+from sync import freshness, log, tokens
 from sync.db import transaction
 from sync.deps import Deps
 from sync.errors import PlaidError, VaultFailed
+from sync.item_lock import hold_item
+from sync.limits import limits_of
 from sync.vault import Sealed
 
 _log = log.get(__name__)
 
-_STALE_AFTER = timedelta(hours=12)
 _AT_ONCE = 500
+_LOOKS_SHARE = 0.5
 
 _REMATCH = text("""
     with matched as (
@@ -33,18 +34,16 @@ _REMATCH = text("""
     )
     update item_pulls set wanted = wanted + 1 where item_id in (select id from matched)
 """)
-_WANT_STALE = text("""
-    update item_pulls as p set wanted = p.wanted + 1
-    from items as i
-    where i.id = p.item_id and i.removed_at is null and i.status not in ('login_required', 'revoked')
-      and p.wanted = p.done and coalesce(p.last_pulled_at, i.created_at) < :stale_before
-""")
+# Two indexes of item_pulls, each as small as what is owed.
 _OWED = text("""
     select p.item_id
-    from item_pulls as p join items as i on i.id = p.item_id
+    from (select item_id, retry_at, last_pulled_at from item_pulls
+          where wanted > done and (failures = 0 or retry_at is null or retry_at <= :now)
+          union all
+          select item_id, retry_at, last_pulled_at from item_pulls
+          where wanted = done and retry_at is not null and retry_at <= :now) as p
+    join items as i on i.id = p.item_id
     where i.removed_at is null
-      and ((p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
-           or (p.wanted = p.done and p.retry_at <= :now))
     order by p.retry_at nulls first, p.last_pulled_at nulls first
     limit :at_once
 """)
@@ -75,24 +74,44 @@ def sweep(deps: Deps) -> list[UUID]:
     now = deps.now()
     with transaction(deps.engine) as connection:
         connection.execute(_REMATCH)
-        connection.execute(_WANT_STALE, {"stale_before": now - _STALE_AFTER})
+        freshness.want_looks(connection, deps, _looks(deps))
         owed = list(connection.execute(_OWED, {"now": now, "at_once": _AT_ONCE}).scalars())
         to_remove = list(connection.execute(_TO_REMOVE, {"now": now, "at_once": _AT_ONCE}).scalars())
+        to_ask = freshness.to_ask(connection, now)
+    turned = freshness.turn(deps)
     for item_id in owed:
         deps.ring("pull_item", {"item_id": str(item_id)})
     for item_id in to_remove:
         deps.ring("remove_item", {"item_id": str(item_id)})
-    if owed or to_remove:
-        _log.info("swept", pulls=len(owed), removals=len(to_remove))
+    for item_id in to_ask:
+        deps.ring("ask_bank", {"item_id": str(item_id)})
+    for item_id in tokens.stale(deps, now - tokens.STALE_AFTER, _AT_ONCE):
+        deps.ring("rotate_token", {"item_id": str(item_id)})
+    if owed or to_remove or to_ask or turned:
+        _log.info("swept", pulls=len(owed), removals=len(to_remove), questions=len(to_ask), turned=turned)
     return owed
+
+
+def _looks(deps: Deps) -> int:
+    """How many looks one sweep may want: half of what Plaid allows until the next one, the rest is for webhooks."""
+    allowed = limits_of(deps.settings.plaid_url, deps.settings.plaid_limits).get("transactions_sync")
+    if allowed is None or allowed.client is None:
+        return _AT_ONCE
+    return min(_AT_ONCE, max(1, int(allowed.client * _LOOKS_SHARE * deps.settings.sweep_seconds / 60)))
 
 
 def remove_item(deps: Deps, item_id: UUID) -> bool:
     """Ends a removed item at Plaid, then deletes its token; answers whether there is nothing left to do.
 
     A failure is recorded with its retry, which the sweep rings. Twice is safe: an item that is gone counts as ended,
-    and one that is not removed here is left alone.
+    and one that is not removed here is left alone. While the item is held, by a pull or by the exchange of its token,
+    nothing is done: a token about to die would look like an item that is gone.
     """
+    with hold_item(deps.engine, item_id) as alone:
+        return alone and _remove(deps, item_id)
+
+
+def _remove(deps: Deps, item_id: UUID) -> bool:
     assert deps.plaid is not None
     assert deps.vault is not None
     with transaction(deps.engine) as connection:
@@ -109,5 +128,7 @@ def remove_item(deps: Deps, item_id: UUID) -> bool:
     with transaction(deps.engine) as connection:
         connection.execute(_FORGET_TOKEN, {"item_id": item_id})
         connection.execute(_SETTLE, {"item_id": item_id})
+    if tokens.was_lost(deps, item_id):
+        _log.error("item_left_at_plaid", item_id=str(item_id), advice="its token was lost: have Plaid remove the item")
     _log.info("item_removed", item_id=str(item_id))
     return True

@@ -20,6 +20,7 @@ import jwt
 from jwt.types import Options
 from sqlalchemy import text
 
+from sync import hosted_link
 from sync.db import transaction
 from sync.deps import Deps
 from sync.errors import WebhookRejected
@@ -40,7 +41,7 @@ _STORE = text("""
 
 @dataclass(frozen=True)
 class Receipt:
-    """What became of a webhook: its state in the inbox (new, ignored, unmatched), or that it was there already."""
+    """What became of a webhook: its state in the inbox (new, done, ignored, unmatched), or that it was there before."""
 
     state: str
     item_id: UUID | None
@@ -57,14 +58,20 @@ def receive(deps: Deps, body: bytes, signature: str | None) -> Receipt:
     """
     issued_at = verify(deps, body, signature)
     told = _read(body)
+    news = hosted_link.read_news(deps, body) if told["webhook_type"] == "LINK" else None
     work = needs_work(told["webhook_type"], told["webhook_code"]) and told["plaid_item_id"] is not None
-    with transaction(deps.engine) as connection:
+    with transaction(deps.engine, news.user_id if news else None) as connection:
         item_id = connection.execute(_WANT, told).scalar() if work else None
-        state = "ignored" if not work else "new" if item_id else "unmatched"
-        row = told | {"body": body, "body_sha256": _sha256(body), "issued_at": issued_at, "state": state}
+        state = "done" if news else "ignored" if not work else "new" if item_id else "unmatched"
+        if news:
+            hosted_link.note_news(connection, deps, news)
+        row = told | {"body_sha256": _sha256(body), "issued_at": issued_at, "state": state}
+        row["body"] = hosted_link.without_tokens(body)
         duplicate = connection.execute(_STORE, row).rowcount == 0
     if item_id:
         deps.ring("pull_item", {"item_id": str(item_id)})
+    if news:
+        deps.ring("finish_link", {"session_id": str(news.session_id)})
     return Receipt(state, item_id, duplicate)
 
 

@@ -72,6 +72,7 @@ def _configuration() -> dict[str, Any]:
             "sweep": {"task": "sweep", "schedule": sweep_seconds, "options": {"expires": 2 * sweep_seconds}},
             "move_window": {"task": "move_window", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_keys": {"task": "forget_keys", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "forget_links": {"task": "forget_links", "schedule": _HOUR, "options": {"expires": _HOUR}},
         },
     }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import idempotency, log, window
+from sync import freshness, hosted_link, idempotency, links, log, tokens, window
 from sync import pull as pulls
 from sync import sweep as sweeps
 from workers.app import app, deps
@@ -30,6 +30,26 @@ def remove_item(item_id: str) -> None:
     sweeps.remove_item(deps(), UUID(item_id))
 
 
+def ask_bank(item_id: str) -> None:
+    """Asks Plaid how it gets on with an item's bank."""
+    freshness.ask(deps(), UUID(item_id))
+
+
+def rotate_token(item_id: str) -> None:
+    """Exchanges an item's token for a new one: again, where an exchange has no end."""
+    tokens.rotate_token(deps(), UUID(item_id))
+
+
+def settle_link(intent_id: str) -> None:
+    """Brings an open link intent to its end."""
+    links.settle_link(deps(), UUID(intent_id))
+
+
+def finish_link(session_id: str) -> None:
+    """Brings a Hosted Link session to its end."""
+    hosted_link.finish_link(deps(), UUID(session_id))
+
+
 def sweep() -> None:
     """Rings for everything that is owed."""
     sweeps.sweep(deps())
@@ -45,6 +65,11 @@ def forget_keys() -> None:
     idempotency.forget_old(deps())
 
 
+def forget_links() -> None:
+    """Forgets uses of Link and their intents that ended long ago."""
+    links.forget_old(deps())
+
+
 def _ring_later(item_id: str, wait: float) -> None:
     try:
         app.send_task(
@@ -54,5 +79,16 @@ def _ring_later(item_id: str, wait: float) -> None:
         log.get(__name__).warning("doorbell_lost", task="pull_item", item_id=item_id, reason=type(error).__name__)
 
 
-for _body in (pull_item, remove_item, sweep, move_window, forget_keys):
+for _body in (
+    pull_item,
+    remove_item,
+    ask_bank,
+    rotate_token,
+    settle_link,
+    finish_link,
+    sweep,
+    move_window,
+    forget_keys,
+    forget_links,
+):
     app.task(_body, name=_body.__name__)

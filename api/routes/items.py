@@ -7,12 +7,22 @@ from uuid import UUID
 from apiflask import APIBlueprint
 from flask import Response
 
-from api.answers import Item, ItemsAnswer, ItemWritten, LinkToken, WriteAnswer, marked
+from api.answers import (
+    Item,
+    ItemsAnswer,
+    ItemWritten,
+    LinkSession,
+    LinkSessionAnswer,
+    LinkToken,
+    WriteAnswer,
+    marked,
+)
 from api.bodies import LinkTokenBody, NewItemBody
 from api.current import deps, user_id
 from api.idempotency import create
 from sync import items
 from sync.deps import Deps
+from sync.twins import Told
 
 bp = APIBlueprint("items", __name__, url_prefix="/api", tag="Banks")
 
@@ -22,17 +32,38 @@ bp = APIBlueprint("items", __name__, url_prefix="/api", tag="Banks")
 @bp.output(LinkToken)
 def create_link_token(body: LinkTokenBody) -> LinkToken:
     """A token that opens Link: for a new bank, or in update mode for the item given."""
-    return LinkToken.model_validate(items.create_link_token(deps(), user_id(), body.item_id))
+    opened = items.create_link_token(
+        deps(), user_id(), body.item_id, account_selection=body.account_selection, hosted=body.hosted
+    )
+    return LinkToken.model_validate(opened)
+
+
+@bp.get("/link-sessions/<uuid:session_id>")
+@bp.output(LinkSessionAnswer)
+def show_link_session(session_id: UUID) -> LinkSessionAnswer:
+    """How a use of Hosted Link stands; the linked bank itself arrives as a document."""
+    session = items.show_link_session(deps(), user_id(), session_id)
+    return LinkSessionAnswer(session=LinkSession.model_validate(session))
 
 
 @bp.post("/items")
 @bp.input(NewItemBody, arg_name="body")
 @bp.output(ItemWritten, 201)
 def create_item(body: NewItemBody) -> Response:
-    """Link a bank: Link's public token becomes an item; its transactions follow as they are pulled."""
+    """Link a bank: Link's public token becomes an item; its transactions follow as they are pulled.
+
+    One that the user has linked already, and that works, is refused with `itemId` of what there is.
+    """
 
     def link(with_deps: Deps) -> ItemWritten:
-        item, marks = items.exchange(with_deps, user_id(), body.public_token)
+        item, marks = items.exchange(
+            with_deps,
+            user_id(),
+            body.public_token,
+            link_token=body.link_token,
+            institution_id=body.institution_id,
+            accounts=[Told(account.name, account.mask, account.type, account.subtype) for account in body.accounts],
+        )
         return ItemWritten(item=Item.model_validate(item), marked=marked(marks))
 
     return create(link, apart=True)

@@ -54,9 +54,10 @@ create index ix_link_intents_session_id on link_intents (session_id);
 create index ix_link_intents_due_at on link_intents (due_at) where closed_at is null;
 
 -- A webhook names a link token and nobody: this answers whose it is.
-create function link_session_of(of_token_sha256 bytea) returns table (id uuid, user_id text)
+create function link_session_of(of_token_sha256 bytea)
+returns table (id uuid, user_id text, mode text, hosted boolean)
 language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select s.id, s.user_id from link_sessions as s where s.token_sha256 = of_token_sha256
+    select s.id, s.user_id, s.mode, s.hosted from link_sessions as s where s.token_sha256 = of_token_sha256
 $$;
 grant select on link_sessions to livespend_marker;
 grant create on schema public to livespend_marker;
