@@ -97,8 +97,9 @@ from accounts where removed_at is null
 """
 _ITEMS = """
 select 'users/' || user_id || '/items/' || id, jsonb_build_object('institutionId', institution_id,
-    'institutionName', institution_name, 'status', status, 'errorCode', error_code)
-from items where removed_at is null
+    'institutionName', institution_name, 'status', status, 'errorCode', error_code, 'freshness',
+    case when status in ('login_required', 'revoked', 'error') then 'broken' else coalesce(state, 'ok') end)
+from items left join item_freshness using (id, user_id) where removed_at is null
 """
 _CATEGORIES = """
 select 'users/' || user_id || '/categories/' || id, jsonb_build_object('name', name)
