@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.auth",
     "tests.fixtures.firestore",
     "tests.fixtures.plaid",
+    "tests.fixtures.kms",
     "tests.fixtures.deps",
     "tests.fixtures.mirror",
     "tests.fixtures.stack",
