@@ -124,6 +124,8 @@ items = Table(
 )
 Index(None, items.c.user_id)
 Index(None, items.c.successor_id, postgresql_where=text("successor_id is not null"))
+Index(None, items.c.removed_at, postgresql_where=text("removed_at is not null and purged_at is null"))
+Index("ix_items_revoked", items.c.id, postgresql_where=text("status = 'revoked' and removed_at is null"))
 
 item_tokens = Table(
     "item_tokens",
@@ -170,6 +172,7 @@ item_pulls = Table(
     _time("last_webhook_at"),
     _time("last_pulled_at"),
     Column("accounts_due_at", _TIME, nullable=False, server_default=text("now() + interval '1 day'")),
+    _time("accounts_offered_at"),
     _time("accounts_chosen_at"),
 )
 Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
@@ -228,10 +231,17 @@ accounts = Table(
     _time("removed_at"),
     _time("deselected_at"),
     _time("hidden_at"),
+    Column("rows_moving", Boolean, nullable=False, server_default=text("false")),
     UniqueConstraint("plaid_account_id"),
 )
 Index(None, accounts.c.user_id)
 Index(None, accounts.c.item_id)
+Index(
+    "ix_accounts_revoked",
+    accounts.c.item_id,
+    postgresql_where=text("removed_at is not null and deselected_at is null"),
+)
+Index("ix_accounts_rows_moving", accounts.c.item_id, postgresql_where=text("rows_moving"))
 
 account_moves = Table(
     "account_moves",

@@ -2,19 +2,134 @@
 
 A bank that is linked again comes under a new item with new account ids and new transaction ids. `merge_item` moves the
 accounts in the transaction that stores the new item; `adopt`, inside each store step, lets the new rows claim the old
-ones that they are. Both run under the owner's lock in their caller's transaction, so a crash leaves nothing half done.
-Who may call: whoever stores a new item (merge_item), apply.py (adopt), accounts.py.
+ones that they are, and takes old rows of days that the new item has told out of the live set, so that nothing counts
+twice while its history is still arriving. Both run under the owner's lock in their caller's transaction, so a crash
+leaves nothing half done. Who may call: whoever stores a new item (merge_item), apply.py (adopt), accounts.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row, text
 
 from sync.pages import BankAccount
+
+Known = TypeVar("Known", BankAccount, Row[Any])
+
+# Accounts that a new item may take over; those of a broken item before those of a removed one, the newest link first.
+_TAKEABLE = text("""
+    select a.id, a.item_id, a.persistent_account_id, a.name, a.official_name, a.mask, a.type, a.subtype,
+        a.iso_currency, a.unofficial_currency,
+        i.removed_at is null and i.status not in ('ok', 'pending_disconnect') as broken
+    from items as n
+    join items as i on i.user_id = n.user_id and i.institution_id = n.institution_id and i.id <> n.id
+    join accounts as a on a.item_id = i.id
+    where n.id = :item_id and n.user_id = :user_id and i.purged_at is null
+      and (i.removed_at is not null
+           or (a.removed_at is null or a.deselected_at is not null)
+              and (i.status not in ('ok', 'pending_disconnect') or a.closed_at is not null))
+    order by i.removed_at is not null, i.created_at desc, i.id, a.created_at, a.id
+""")
+_NOTE_MOVES = text("""
+    insert into account_moves (user_id, account_id, from_item_id, kind)
+    select :user_id, id, item_id, 'relinked' from accounts where id = any (cast(:ids as uuid[]))
+""")
+# The rows of an item that the user took away stay away: only what the new item tells comes back.
+_TAKE_OVER = text("""
+    update accounts as a set item_id = :item_id, plaid_account_id = p.plaid_account_id, closed_at = null,
+        removed_at = null, deselected_at = null, hidden_at = case when i.removed_at is null then a.hidden_at end,
+        rows_moving = i.removed_at is null and a.hidden_at is not null
+    from unnest(cast(:ids as uuid[]), cast(:plaid_ids as text[])) as p(id, plaid_account_id), items as i
+    where a.id = p.id and i.id = a.item_id
+""")
+_BRING_ALONG = text("""
+    update accounts set item_id = :item_id, closed_at = coalesce(closed_at, now())
+    where item_id = any (cast(:retired as uuid[]))
+""")
+_RETIRE = text("""
+    update items set removed_at = now(), successor_id = :item_id where id = any (cast(:retired as uuid[]))
+""")
+
+_MOVING = text("""
+    select from account_moves as m join accounts as a on a.id = m.account_id
+    where a.item_id = :item_id and m.settled_at is null limit 1
+""")
+# Rows are the same when account, date, amount, currency and name are: one on each side, or as many as both sides have
+# where it does not matter which is which, because nobody said anything of them or the same of all.
+_CLAIM = text("""
+    with moved as (
+        select m.account_id, a.plaid_account_id, max(m.moved_at) as moved_at
+        from account_moves as m join accounts as a on a.id = m.account_id
+        where a.item_id = :item_id and m.settled_at is null
+        group by m.account_id, a.plaid_account_id
+    ), fresh as (
+        select s.plaid_transaction_id, m.account_id, s.date, s.amount, s.name,
+            coalesce(s.iso_currency, '~' || s.unofficial_currency) as currency
+        from pulled_rows as s join moved as m on m.plaid_account_id = s.plaid_account_id
+        where s.root = s.plaid_transaction_id
+          and not exists (select from transactions as k
+                          where k.plaid_transaction_id in (s.plaid_transaction_id, s.claims))
+    ), old as (
+        select t.plaid_transaction_id, t.account_id, t.date, t.amount, t.name,
+            coalesce(t.iso_currency, '~' || t.unofficial_currency) as currency, t.removed_at is null as live,
+            case when num_nonnulls(e.user_category_id, e.note, e.removed_at, p.parts) > 0
+                then jsonb_build_array(e.user_category_id, e.note, e.removed_at is not null, p.parts)::text end as words
+        from transactions as t
+        join moved as m on m.account_id = t.account_id and t.created_at <= m.moved_at
+        join entries as e on e.id = t.entry_id
+        left join lateral (
+            select jsonb_agg(jsonb_build_array(category_id, amount, note) order by position) as parts
+            from splits where entry_id = e.id) as p on true
+        where t.superseded_by is null
+          and exists (select from fresh as f where (f.account_id, f.date, f.amount, f.name)
+                                                 = (t.account_id, t.date, t.amount, t.name))
+          and not exists (select from transactions as o
+                          where o.entry_id = t.entry_id and o.removed_at is null and o.id <> t.id)
+          and not exists (select from pulled_rows as s
+                          where t.plaid_transaction_id in (s.plaid_transaction_id, s.claims))
+    ), best as (
+        select *, bool_or(live) over (partition by account_id, date, amount, name, currency) as any_live from old
+    ), left_side as (
+        select *, row_number() over (same order by plaid_transaction_id) as place, count(*) over same as many
+        from fresh window same as (partition by account_id, date, amount, name, currency)
+    ), right_side as (
+        select *, row_number() over (same order by plaid_transaction_id) as place, count(*) over same as many,
+            count(words) over same as edited, min(words) over same as least, max(words) over same as most
+        from best where live = any_live window same as (partition by account_id, date, amount, name, currency)
+    )
+    update pulled_rows as s set claims = r.plaid_transaction_id
+    from left_side as l join right_side as r using (account_id, date, amount, name, currency, place)
+    where s.plaid_transaction_id = l.plaid_transaction_id
+      and (r.edited = 0 or (r.edited = r.many and r.least = r.most and r.many >= l.many))
+""")
+# Plaid tells an item's history from some day on, whole; later updates only move that day back. What an old row said of
+# such a day is told anew by now, or is not so any more.
+_RETIRE_TOLD = text("""
+    with moved as (
+        select m.account_id, a.plaid_account_id, max(m.moved_at) as moved_at
+        from account_moves as m join accounts as a on a.id = m.account_id
+        where a.item_id = :item_id and m.settled_at is null and m.kind <> 'renumbered'
+        group by m.account_id, a.plaid_account_id
+    ), told as (
+        select m.account_id, m.moved_at, least(
+            (select min(s.date) from pulled_rows as s
+             where s.plaid_account_id = m.plaid_account_id and not exists (
+                select from transactions as k where k.plaid_transaction_id = s.plaid_transaction_id)),
+            (select min(t.date) from transactions as t
+             where t.account_id = m.account_id and t.created_at > m.moved_at)) as since
+        from moved as m
+    )
+    update transactions as t set removed_at = now()
+    from told
+    where t.account_id = told.account_id and t.created_at <= told.moved_at and t.date >= told.since
+      and t.removed_at is null
+      and not exists (select from pulled_rows as s where t.plaid_transaction_id in (s.plaid_transaction_id, s.claims))
+""")
 
 
 @dataclass(frozen=True)
@@ -33,8 +148,82 @@ def merge_item(connection: Connection, user_id: str, item_id: UUID, told: Sequen
     Ring `remove_item` for each of `retired` after the commit. An account that matches none, or several, is new; an
     item that is healthy is never taken from. Twice is safe: there is nothing left to take.
     """
-    return Merged(frozenset(), ())
+    pairs: dict[str, UUID] = {}
+    retired: list[UUID] = []
+    for old_item, accounts in _by_item(connection, user_id, item_id):
+        found = same_accounts([account for account in told if account.plaid_account_id not in pairs], accounts)
+        if found and accounts[0].broken:
+            retired.append(old_item)
+        pairs |= found
+    if pairs:
+        bound = {"user_id": user_id, "item_id": item_id, "ids": list(pairs.values()), "plaid_ids": list(pairs)}
+        connection.execute(_NOTE_MOVES, bound)
+        connection.execute(_TAKE_OVER, bound)
+    if retired:
+        connection.execute(_BRING_ALONG, {"item_id": item_id, "retired": retired})
+        connection.execute(_RETIRE, {"item_id": item_id, "retired": retired})
+    return Merged(frozenset(pairs), tuple(retired))
+
+
+def same_accounts(told: Iterable[BankAccount], old: Iterable[Row[Any]]) -> dict[str, UUID]:
+    """Pairs accounts that are the same under a new id, by Plaid's new id: each where both sides have exactly one.
+
+    The id that some banks keep for ever decides first, then all that an account is called by.
+    """
+    new, was = list(told), list(old)
+    pairs: dict[str, UUID] = {}
+    for key in (_lasting_id, _description):
+        free = _singles((account for account in new if account.plaid_account_id not in pairs), key)
+        left = _singles((account for account in was if account.id not in pairs.values()), key)
+        pairs |= {
+            free[at].plaid_account_id: left[at].id
+            for at in free.keys() & left.keys()
+            if not _contradict(free[at], left[at])
+        }
+    return pairs
 
 
 def adopt(connection: Connection, item_id: UUID, user_id: str) -> None:
-    """Lets staged rows of accounts that came under new ids claim the old rows that they are."""
+    """Lets staged rows of accounts that came under new ids claim the old rows that they are.
+
+    Called inside the store step, under the owner's lock, before entries are resolved. An item none of whose accounts
+    moved lately pays for one look.
+    """
+    if connection.execute(_MOVING, {"item_id": item_id}).first() is not None:
+        connection.execute(_CLAIM, {"item_id": item_id})
+        connection.execute(_RETIRE_TOLD, {"item_id": item_id})
+
+
+def _by_item(connection: Connection, user_id: str, item_id: UUID) -> list[tuple[UUID, list[Row[Any]]]]:
+    items: dict[UUID, list[Row[Any]]] = defaultdict(list)
+    for account in connection.execute(_TAKEABLE, {"user_id": user_id, "item_id": item_id}):
+        items[account.item_id].append(account)
+    return list(items.items())
+
+
+def _lasting_id(account: BankAccount | Row[Any]) -> Hashable:
+    return account.persistent_account_id
+
+
+def _description(account: BankAccount | Row[Any]) -> Hashable:
+    return (
+        account.name,
+        account.official_name,
+        account.mask,
+        account.type,
+        account.subtype,
+        account.iso_currency,
+        account.unofficial_currency,
+    )
+
+
+def _contradict(new: BankAccount, old: Row[Any]) -> bool:
+    lasting = {new.persistent_account_id, old.persistent_account_id} - {None}
+    return len(lasting) > 1
+
+
+def _singles(accounts: Iterable[Known], key: Callable[[Known], Hashable]) -> dict[Hashable, Known]:
+    by_key: dict[Hashable, list[Known]] = defaultdict(list)
+    for account in accounts:
+        by_key[key(account)].append(account)
+    return {at: found[0] for at, found in by_key.items() if at is not None and len(found) == 1}

@@ -50,6 +50,7 @@ class Settings:
     mirror_concurrency: int = 8
     mirror_month_interval_seconds: float = 1.0
     sweep_seconds: float = 30.0
+    purge_after_hours: int = 24
     freshness_promise_hours: int = 12
     pending_expires_days: int = 14
     api_host: str = "127.0.0.1"
@@ -201,6 +202,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),
     "SWEEP_SECONDS": _seconds(0.1, 86400),
+    "PURGE_AFTER_HOURS": _whole(0, 720),
     "FRESHNESS_PROMISE_HOURS": _whole(1, 168),
     "PENDING_EXPIRES_DAYS": _whole(1, 365),
     "API_PORT": _whole(1, 65535),

@@ -3,7 +3,9 @@
 -- A de-selected account is removed with a reason, and its rows with the time kept here, by which they are found again.
 alter table accounts
     add column deselected_at timestamptz,
-    add column hidden_at timestamptz;
+    add column hidden_at timestamptz,
+    add column rows_moving boolean not null default false;        -- not all rows have followed their account yet
+create index ix_accounts_rows_moving on accounts (item_id) where rows_moving;
 
 alter table items
     add column successor_id uuid,                                 -- the new link that replaced it
@@ -12,10 +14,15 @@ alter table items
     -- with its user, because foreign keys look past row-level security
     add constraint fk_items_successor_id_user_id_items foreign key (successor_id, user_id) references items (id, user_id);
 create index ix_items_successor_id on items (successor_id) where successor_id is not null;
+-- What each sweep asks for: ended access whose data is still here.
+create index ix_items_removed_at on items (removed_at) where removed_at is not null and purged_at is null;
+create index ix_items_revoked on items (id) where status = 'revoked' and removed_at is null;
+create index ix_accounts_revoked on accounts (item_id) where removed_at is not null and deselected_at is null;
 
 -- Asking the bank for its accounts: when next, and since when the user's own choice of accounts waits to be read.
 alter table item_pulls
     add column accounts_due_at timestamptz not null default now() + interval '1 day',
+    add column accounts_offered_at timestamptz,                   -- Link was opened with the choice of accounts
     add column accounts_chosen_at timestamptz;
 update item_pulls set accounts_due_at = now() + random() * interval '1 day';
 create index ix_item_pulls_accounts_due_at on item_pulls (accounts_due_at);
@@ -29,7 +36,7 @@ create table account_moves (
     kind text not null,
     moved_at timestamptz not null default clock_timestamp(),      -- after the owner's lock was had, unlike now()
     settled_at timestamptz,
-    constraint ck_account_moves_kind check (kind in ('relinked', 'renumbered', 'reselected'))
+    constraint ck_account_moves_kind check (kind in ('relinked', 'renumbered', 'reopened'))
 );
 create index ix_account_moves_user_id on account_moves (user_id);
 create index ix_account_moves_account_id on account_moves (account_id);
@@ -60,9 +67,9 @@ create index ix_purges_open on purges (due_at) where state in ('hide', 'delete')
 
 grant select, insert on account_moves to livespend_api;
 grant select on purges to livespend_api;
-grant update (item_id, plaid_account_id, closed_at, deselected_at, hidden_at) on accounts to livespend_api;
+grant update (item_id, plaid_account_id, closed_at, deselected_at, hidden_at, rows_moving) on accounts to livespend_api;
 grant update (successor_id) on items to livespend_api;
-grant update (accounts_due_at, accounts_chosen_at) on item_pulls to livespend_api;
+grant update (accounts_due_at, accounts_offered_at, accounts_chosen_at) on item_pulls to livespend_api;
 grant select, insert, update, delete on account_moves to livespend_worker;
 grant select, insert, update on purges to livespend_worker;
 grant delete on accounts, entries, transactions, sync_runs to livespend_worker;

@@ -98,7 +98,8 @@ def test_the_api_may_update_the_users_columns_only(database: Database) -> None:
         "where grantee = 'livespend_api' and privilege_type = 'UPDATE'"
     )
 
-    taken_over = {"item_id", "plaid_account_id", "closed_at", "deselected_at", "hidden_at"}  # by a new link
+    # by a new link
+    taken_over = {"item_id", "plaid_account_id", "closed_at", "deselected_at", "hidden_at", "rows_moving"}
     assert {column for table, column in columns if table == "accounts"} == {"removed_at"} | taken_over
     assert {column for table, column in columns if table == "transactions"} == {"entry_id", "removed_at"}
     assert {column for _, column in columns} & {"user_id", "cursor", "done"} == set()
