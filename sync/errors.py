@@ -117,6 +117,13 @@ class BudgetNotFound(LivespendError):
     status = 404
 
 
+class RuleNotFound(LivespendError):
+    """There is no such category rule."""
+
+    code = "rule-not-found"
+    status = 404
+
+
 class MonthNotFound(LivespendError):
     """This month has no transactions."""
 
@@ -252,6 +259,12 @@ class VaultUnavailable(VaultFailed):
 
     code = "vault-unavailable"
     status = 503
+
+
+class PagesDamaged(LivespendError):
+    """A kept page of the bank's is missing or altered."""
+
+    code = "pages-damaged"
 
 
 # Plaid, by kind. `plaid_code`, `request_id` and the bank's own words ride along.

@@ -11,17 +11,25 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
 REDACTED = "[redacted]"
-_SECRET_KEY = re.compile(r"token|secret|authorization|password|passwd|cookie|api_?key|private_?key|ciphertext", re.I)
-_SECRET_VALUE = re.compile(
-    r"\b(?:access|public|link)-(?:sandbox|production|development)-[0-9A-Za-z-]+"
-    r"|\beyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"
-    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+_SECRET_KEY = re.compile(
+    r"token|secret|authorization|password|passwd|cookie|api_?key|private_?key|data_?key|ciphertext|plaintext|wrapped",
+    re.I,
 )
+_SECRET_VALUE = re.compile(
+    r"(?:access|public|link)-(?:sandbox|production|development)-[0-9A-Za-z-]+"
+    r"|eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"
+    r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
+    r"|(?i:(?<=\bbearer )|(?<=\bbasic ))[0-9A-Za-z._~+/=-]+"
+    r"|(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{43}=(?![0-9A-Za-z+/=])"  # base64 of 32 bytes: a key, or as long as one
+    r"|\bAQ[EI][0-9A-Za-z+/]{60,}=*"  # a key that AWS KMS has wrapped
+)
+# Their debug lines quote whole answers: of Plaid, and of a key service that has just handed out a key.
+_NO_DEBUG = ("botocore", "boto3", "plaid")
 _DEPTH = 6
 
 
@@ -29,6 +37,11 @@ def get(name: str) -> structlog.stdlib.BoundLogger:
     """A logger; cheap, and safe to ask for at import because it is configured at first use."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def without_secrets(text: str) -> str:
+    """The text with everything that looks like a secret replaced."""
+    return _SECRET_VALUE.sub(REDACTED, text)
 
 
 def redact(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -42,7 +55,7 @@ def _hidden(key: object, value: object, depth: int) -> object:
     if isinstance(key, str) and _SECRET_KEY.search(key) and not isinstance(value, (bool, int, type(None))):
         return REDACTED
     if isinstance(value, (str, BaseException)):
-        return _SECRET_VALUE.sub(REDACTED, value if isinstance(value, str) else repr(value))
+        return without_secrets(value if isinstance(value, str) else repr(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return f"<{len(value)} bytes>"
     return _hidden_inside(value, depth)
@@ -58,8 +71,8 @@ def _hidden_inside(value: object, depth: int) -> object:
     return [_hidden(None, inner, depth - 1) for inner in value]
 
 
-def configure(level: str = "INFO", style: str = "console") -> None:
-    """Sends every log line to stdout, redacted; calling it again replaces the former configuration."""
+def configure(level: str = "INFO", style: str = "console", stream: TextIO | None = None) -> None:
+    """Sends every log line to stdout, or to `stream`, redacted; calling it again replaces the former configuration."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -74,7 +87,7 @@ def configure(level: str = "INFO", style: str = "console") -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=_last(style)))
     root = logging.getLogger()
     for old in list(root.handlers):
@@ -83,6 +96,8 @@ def configure(level: str = "INFO", style: str = "console") -> None:
     handler._livespend = True  # type: ignore[attr-defined]
     root.addHandler(handler)
     root.setLevel(level.upper())
+    for name in _NO_DEBUG:
+        logging.getLogger(name).setLevel(max(root.level, logging.INFO))
 
 
 def _last(style: str) -> list[structlog.typing.Processor]:

@@ -9,9 +9,11 @@ one. Building it imports the client (0.3 to 1 s), so a process builds it once, a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from sync import log
 from sync.errors import (
     PlaidContract,
     PlaidError,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 PAGE_SIZE = 500
 _CONNECT_SECONDS, _READ_SECONDS = 3.05, 60.0
 
+_CODE = re.compile(r"[A-Z][A-Z0-9_]{1,99}")  # anything else is no code, and may quote what was sent
 _UNKNOWN_KEY = "INVALID_WEBHOOK_VERIFICATION_KEY_ID"
 
 
@@ -188,15 +191,16 @@ def translated(endpoint: str, status: int | None, body: str | bytes | None) -> P
         told = parse_json((body or "").encode() if not isinstance(body, bytes) else body)
     except (ValueError, PlaidContract):
         told = None
-    if not isinstance(told, dict) or not isinstance(told.get("error_code"), str):
+    if not isinstance(told, dict) or not _CODE.fullmatch(str(told.get("error_code"))):
         kind = PlaidRateLimited if status == 429 else PlaidTransient
         return kind(f"{endpoint}: HTTP {status} without Plaid's error body")
-    code = told["error_code"]
+    code = str(told["error_code"])
+    said = _text_or_none(told, "display_message")
     return kind_of(code, told.get("error_type"), status)(
         f"{endpoint}: {code}",
         plaid_code=code,
         request_id=_text_or_none(told, "request_id"),
-        display_message=_text_or_none(told, "display_message"),
+        display_message=None if said is None else log.without_secrets(said),  # it goes to the screen as it is
     )
 
 

@@ -43,6 +43,9 @@ _SIGN_IN = ErrorRule(PlaidLoginRequired, Event.LOGIN_BROKEN, None, "the user sig
 _AT_THE_BANK = ErrorRule(
     PlaidLoginRequired, Event.LOGIN_BROKEN, None, "the user acts at the bank, then signs in again (update mode)"
 )
+_LOST = ErrorRule(
+    PlaidLoginRequired, Event.LOGIN_BROKEN, None, "ours: the token was lost while it was renewed; re-link"
+)
 _CONSENT = ErrorRule(PlaidLoginRequired, Event.LOGIN_BROKEN, None, "the user grants the missing consent (update mode)")
 _ACCOUNTS = ErrorRule(PlaidLoginRequired, Event.LOGIN_BROKEN, None, "the user chooses accounts again (update mode)")
 _GONE = ErrorRule(PlaidItemGone, Event.GONE, None, "the token is read once more, in case it was rotated; then re-link")
@@ -61,6 +64,7 @@ CODES: Mapping[str, ErrorRule] = {
     "ITEM_LOGIN_REQUIRED": _SIGN_IN,
     **dict.fromkeys(("PASSWORD_RESET_REQUIRED", "USER_SETUP_REQUIRED", "ITEM_LOCKED"), _AT_THE_BANK),
     **dict.fromkeys(("ACCESS_NOT_GRANTED", "ADDITIONAL_CONSENT_REQUIRED"), _CONSENT),
+    "TOKEN_LOST": _LOST,
     "NO_ACCOUNTS": _ACCOUNTS,
     **dict.fromkeys(("ITEM_NOT_FOUND", "INVALID_ACCESS_TOKEN", "ITEM_CONCURRENTLY_DELETED"), _GONE),
     "USER_PERMISSION_REVOKED": _WITHDRAWN,

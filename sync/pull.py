@@ -10,17 +10,15 @@ the sweep, pulls again. Called by the worker's tasks, with nothing but the item'
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, Row, text
+from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from sync import log
+from sync import freshness, log, tokens
 from sync.apply import NOTHING, Applied, CursorMoved, Target, move_cursor, stage, store
 from sync.db import lock_owners, retrying, sqlstate, transaction
 from sync.deps import Deps
@@ -33,9 +31,11 @@ from sync.errors import (
     PlaidRefused,
     PlaidTransient,
     VaultFailed,
+    VaultUnavailable,
 )
 from sync.fetch import Run, fetch
 from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_condition
+from sync.item_lock import hold_item
 from sync.pages import Update
 from sync.plaid_codes import FLOORS
 from sync.steps import step
@@ -59,8 +59,6 @@ _ITEM = text("""
     left join item_tokens as t on t.item_id = i.id
     where i.id = :item_id
 """)
-_TRY_LOCK = text("select pg_try_advisory_lock(hashtextextended('livespend item ' || :item_id, 0))")
-_UNLOCK = text("select pg_advisory_unlock(hashtextextended('livespend item ' || :item_id, 0))")
 _SETTLE = text("""
     update item_pulls set done = greatest(done, :wanted), failures = 0, retry_at = :retry_at, last_pulled_at = :now
     where item_id = :item_id
@@ -107,7 +105,7 @@ def pull_item(deps: Deps, item_id: UUID) -> PullResult:
     """Pulls until nothing is owed; failures are recorded with their retry, not raised. Twice at once is safe."""
     result = PullResult()
     while result.rounds < _ROUNDS:
-        with _alone(deps.engine, item_id) as alone:
+        with hold_item(deps.engine, item_id) as alone:
             if not alone:
                 return replace(result, outcome="busy")
             while (owed := _owed(deps, item_id)) and result.rounds < _ROUNDS:
@@ -160,10 +158,10 @@ def _fetch(deps: Deps, item: Row[Any], run: Run) -> Update:
     token = _token(deps, item)
     try:
         return fetch(deps.plaid, token, run)
-    except PlaidItemGone:
+    except PlaidItemGone as gone:
         renewed = _token(deps, _read(deps, item.id))
         if renewed == token:
-            raise
+            raise tokens.lost(deps, item.id, gone) from None
         return fetch(deps.plaid, renewed, run)  # the token was rotated while we held the old one
 
 
@@ -185,6 +183,7 @@ def _apply(
         update_status = move_cursor(connection, target, update)
         applied = NOTHING if update.empty else store(connection, target, update, staged)
         _record(connection, item, run, "applied" if applied.changes else "nothing", applied=applied, update=update)
+        freshness.pulled(connection, deps, item.id, item.user_id, changed=applied.changes > 0)
         # Last, because webhooks touch this row too.
         retry_at = _next_poll(deps.now(), item.created_at, update_status)
         _settle(connection, deps, item, wanted, retry_at)
@@ -224,7 +223,7 @@ def _failed(
             _settle(connection, deps, item, wanted, None)
         else:
             connection.execute(_POSTPONE, {"item_id": item.id, "retry_at": retry_at})
-    expected = isinstance(error, PlaidTransient | PlaidMutation | PlaidRateLimited) or final
+    expected = isinstance(error, PlaidTransient | PlaidMutation | PlaidRateLimited | VaultUnavailable) or final
     _log.log(
         30 if expected else 40, "pull_failed", item_id=str(item.id), code=code, reason=_reason(error), retry_at=retry_at
     )
@@ -249,6 +248,8 @@ def _floor(error: Exception) -> float:
             return FLOORS.get(error.plaid_code or "", 0.0)
         case PlaidRefused():
             return 3600.0  # our request or our settings are wrong: a person has to mend it
+        case VaultUnavailable():
+            return 0.0
         case PlaidContract() | VaultFailed():
             return 900.0
         case _:
@@ -281,17 +282,3 @@ def _record(
             "error_code": error_code,
         },
     )
-
-
-@contextmanager
-def _alone(engine: Engine, item_id: UUID) -> Iterator[bool]:
-    """Holds the item's session lock on a connection of its own, and answers whether we got it."""
-    bound = {"item_id": str(item_id)}
-    with engine.connect() as plain:
-        connection = plain.execution_options(isolation_level="AUTOCOMMIT")
-        alone = bool(connection.execute(_TRY_LOCK, bound).scalar())
-        try:
-            yield alone
-        finally:
-            if alone:
-                connection.execute(_UNLOCK, bound)

@@ -89,6 +89,10 @@ class Vault:
         """The id of the key that wraps now; raises VaultFailed, VaultUnavailable."""
         return self._kms.current()
 
+    def key_file(self) -> KeyFile:
+        """The key file; raises VaultFailed where AWS KMS alone is used."""
+        return self._files()
+
     def envelope(self, item_id: UUID) -> Envelope:
         """Makes a data key for one item's token; raises VaultFailed, VaultUnavailable."""
         key, wrapped = self.new_key(_token_of(item_id))
@@ -135,7 +139,8 @@ class Vault:
 
     def _files(self, key_id: str = "") -> KeyFile:
         if self._file is None or not self._file.holds(key_id):
-            raise VaultFailed(f"the key {key_id!r} is of the key service that this process does not use")
+            what = f"the key {key_id!r} is" if key_id else "this needs a key"
+            raise VaultFailed(f"{what} of a key service that this process does not use: see TOKEN_KEY_FILE, KMS_KEY_ID")
         return self._file
 
 

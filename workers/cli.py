@@ -12,6 +12,7 @@ import sys
 import click
 
 from sync.errors import LivespendError
+from workers.keys_commands import keys, tokens
 from workers.mirror_commands import mirror
 
 
@@ -22,6 +23,8 @@ def livespend() -> None:
 
 
 livespend.add_command(mirror)
+livespend.add_command(keys)
+livespend.add_command(tokens)
 
 
 @livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -1,4 +1,4 @@
-"""The tasks, by name: each hands an item's id, or nothing, to one function of `sync`.
+"""The tasks, by name: each hands an id, or nothing, to one function of `sync`.
 
 A task that fails is not retried by Celery: what is owed stands in the ledger with the time of its retry, and the sweep
 rings for it. The one thing added here is impatience: a retry that is due within a minute is rung by this task itself.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import freshness, hosted_link, idempotency, links, log, tokens, window
+from sync import freshness, hosted_link, idempotency, links, log, rules, tokens, window
 from sync import pull as pulls
 from sync import sweep as sweeps
 from workers.app import app, deps
@@ -50,9 +50,15 @@ def finish_link(session_id: str) -> None:
     hosted_link.finish_link(deps(), UUID(session_id))
 
 
+def apply_rules(user_id: str) -> None:
+    """Passes a user's changed rules over their older entries."""
+    rules.apply_rules(deps(), user_id)
+
+
 def sweep() -> None:
     """Rings for everything that is owed."""
     sweeps.sweep(deps())
+    rules.ring_owed(deps())
 
 
 def move_window() -> None:
@@ -86,6 +92,7 @@ for _body in (
     rotate_token,
     settle_link,
     finish_link,
+    apply_rules,
     sweep,
     move_window,
     forget_keys,
