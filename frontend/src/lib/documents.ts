@@ -103,6 +103,10 @@ export const itemSchema = v.object({
   errorCode: v.optional(text, null),
   message: v.optional(text, null),
   consentExpiresAt: v.optional(v.nullable(instant), null),
+  // Open too; a mirror of before there was freshness says nothing of it.
+  freshness: v.optional(v.string(), "ok"),
+  bankUpdatedAt: v.optional(v.nullable(instant), null),
+  changedAt: v.optional(v.nullable(instant), null),
 });
 
 export const categorySchema = v.object({ version: versionSchema, name: v.string() });

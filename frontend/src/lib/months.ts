@@ -5,7 +5,7 @@ export type Month = string;
 const SHAPE = /^\d{4}-(0[1-9]|1[0-2])$/;
 
 /** Words stand in the page's language, whatever the reader's region; amounts stand in the reader's notation. */
-function readersEnglish(): string {
+export function readersEnglish(): string {
   return navigator.languages.find((language) => language.startsWith("en")) ?? "en";
 }
 

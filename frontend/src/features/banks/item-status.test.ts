@@ -10,6 +10,9 @@ const item = (status: string, message: string | null = null): Item => ({
   errorCode: null,
   message,
   consentExpiresAt: null,
+  freshness: "ok",
+  bankUpdatedAt: null,
+  changedAt: null,
 });
 
 test("only a bank that asks for it can be signed in to again", () => {

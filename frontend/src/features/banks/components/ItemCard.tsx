@@ -6,6 +6,7 @@ import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { MoreMenu } from "@/components/MoreMenu";
 import { removeItem } from "@/features/banks/api/remove-item";
 import { AccountLine } from "@/features/banks/components/AccountLine";
+import { Freshness } from "@/features/banks/components/Freshness";
 import { statusWords } from "@/features/banks/item-status";
 import type { Account, Item } from "@/lib/documents";
 import { useEdit } from "@/lib/live/edits";
@@ -37,6 +38,7 @@ export function ItemCard({ item: { id, path, data }, accounts, busy, onRepair }:
           <ItemMenu itemId={id} name={name} />
         </Group>
       </Group>
+      <Freshness item={data} />
       {status.says !== null && (
         <Alert color={status.color} icon={<CircleAlert size={18} />} p="sm">
           <Stack gap="xs" align="flex-start">
