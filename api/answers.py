@@ -150,6 +150,30 @@ class AccountsAnswer(Answer):
     accounts: list[Account]
 
 
+class Split(Answer):
+    """A part that the user carved out of a transaction."""
+
+    category_id: str
+    amount_minor: int | None
+    amount: Exact
+    note: str | None
+
+
+class TransactionReview(Answer):
+    """The question whether a posted transaction is a pending one that the bank dropped; the rest is the pending's."""
+
+    id: UUID
+    state: Literal["open", "confirmed", "undone"]
+    other_entry_id: UUID
+    name: str
+    amount_minor: int | None
+    amount: Exact
+    currency: str | None
+    unofficial_currency: str | None
+    currency_digits: int | None
+    date: Day
+
+
 class Transaction(Answer):
     """One real-world transaction, under the id of its entry: the same from pending to posted."""
 
@@ -173,6 +197,12 @@ class Transaction(Answer):
     source: Literal["bank", "manual"]
     account_id: UUID | None
     payment_channel: str | None
+    splits: list[Split]
+    remainder_minor: int | None
+    remainder: Exact
+    splits_exceed: bool
+    expired: bool
+    review: TransactionReview | None
 
 
 class TransactionAnswer(Answer):
@@ -211,6 +241,79 @@ class CategoryWritten(WriteAnswer):
     """A category as it is now."""
 
     category: Category
+
+
+class Rule(Answer):
+    """A category rule; of those that hold the one with the lowest position decides."""
+
+    id: UUID
+    position: int
+    category_id: str
+    name_match: Literal["contains", "equals", "starts"] | None
+    name_text: str | None
+    account_id: UUID | None
+    direction: Literal["in", "out"] | None
+    min_amount: Exact | None
+    max_amount: Exact | None
+    bank_category_id: str | None
+
+
+class RulesAnswer(Answer):
+    """The rules, the first to decide first."""
+
+    rules: list[Rule]
+
+
+class RulesApplied(WriteAnswer):
+    """What an edit of rules changed: entries so far, and whether older ones are still being judged."""
+
+    changed: int
+    applying: bool
+
+
+class RuleWritten(RulesApplied):
+    """A rule as it is now."""
+
+    rule: Rule
+
+
+class RulePreview(Answer):
+    """What a new rule would do: entries it holds for, entries it would move, and the newest 20 of those."""
+
+    matches: int
+    changes: int
+    transactions: list[Transaction]
+
+
+class Review(Answer):
+    """A question and its answer so far; name, money and date are the pending row's when the question arose."""
+
+    id: UUID
+    state: Literal["open", "confirmed", "declined", "undone", "closed"]
+    score: float
+    pending_entry_id: UUID
+    posted_entry_id: UUID
+    name: str
+    amount_minor: int | None
+    amount: Exact
+    currency: str | None
+    unofficial_currency: str | None
+    currency_digits: int | None
+    date: Day
+    created_at: datetime
+    decided_at: datetime | None
+
+
+class ReviewsAnswer(Answer):
+    """The newest questions, whatever their state."""
+
+    reviews: list[Review]
+
+
+class ReviewWritten(WriteAnswer):
+    """A question as it is now."""
+
+    review: Review
 
 
 class CategoryTotal(Answer):
@@ -260,6 +363,7 @@ class Month(Answer):
     unofficial: dict[str, UnofficialTotal]
     count: int
     pending_count: int
+    expired_count: int
     budgets: list[BudgetProgress]
     in_window: bool
 

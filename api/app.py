@@ -16,10 +16,23 @@ from api.headers import register_headers
 from api.probes import Probes
 from api.problems import register_problems
 from api.requests import register_requests
-from api.routes import accounts, budgets, categories, config, health, items, me, months, page, transactions, webhooks
+from api.routes import (
+    accounts,
+    budgets,
+    categories,
+    config,
+    health,
+    items,
+    me,
+    months,
+    page,
+    rules,
+    transactions,
+    webhooks,
+)
 from sync.deps import Deps
 
-ROUTES = (health, webhooks, config, me, items, accounts, transactions, categories, months, budgets)
+ROUTES = (health, webhooks, config, me, items, accounts, transactions, categories, rules, months, budgets)
 
 
 def create_app(deps: Deps, sign_in: SignIn | None = None) -> APIFlask:

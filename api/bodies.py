@@ -7,7 +7,7 @@ text of that length); whether a category exists or an expense may be deleted is 
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -40,6 +40,9 @@ Limit = Annotated[
     BeforeValidator(parse_limit),
     WithJsonSchema({"type": "integer", "minimum": 1, "maximum": LONGEST_PAGE, "default": 100}),
 ]
+
+NameMatch = Literal["contains", "equals", "starts"]
+Direction = Literal["in", "out"]
 
 
 class Body(BaseModel):
@@ -115,6 +118,47 @@ class EntryEditBody(Body):
 
     category_id: Identifier | None = None
     note: Note | None = None
+
+
+class SplitPart(Body):
+    """One part of a split: money out positive, in the transaction's currency."""
+
+    category_id: Identifier
+    amount: Amount
+    note: Note | None = None
+
+
+class SplitsBody(Body):
+    """All parts of an entry, in order; an empty list joins it together again."""
+
+    splits: list[SplitPart]
+
+
+class RuleBody(Body):
+    """A category rule: every condition that is given must hold, and at least one is."""
+
+    category_id: Identifier
+    name_match: NameMatch | None = None
+    name_text: Name | None = None
+    account_id: Id | None = None
+    direction: Direction | None = None
+    min_amount: Amount | None = None
+    max_amount: Amount | None = None
+    bank_category_id: Identifier | None = None
+
+
+class RuleEditBody(Body):
+    """What may change on a rule; null drops a condition, `position` 1 puts the rule first."""
+
+    category_id: Identifier | None = None
+    name_match: NameMatch | None = None
+    name_text: Name | None = None
+    account_id: Id | None = None
+    direction: Direction | None = None
+    min_amount: Amount | None = None
+    max_amount: Amount | None = None
+    bank_category_id: Identifier | None = None
+    position: Annotated[int, Field(ge=1)] | None = None
 
 
 class CategoryBody(Body):

@@ -13,7 +13,7 @@ from apiflask import APIFlask
 from api.auth import is_public
 from api.idempotency import CREATING
 
-TAGS = ("Profile", "Banks", "Transactions", "Categories", "Months", "Budgets", "Page", "Webhooks", "Health")
+TAGS = ("Profile", "Banks", "Transactions", "Categories", "Rules", "Months", "Budgets", "Page", "Webhooks", "Health")
 PROBLEM_STATUSES = {
     "400": "The body is not JSON, or the request cannot be understood.",
     "401": "No valid ID token.",

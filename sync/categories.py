@@ -1,7 +1,7 @@
 """Categories: the taxonomy, which is everybody's and fixed, and each user's own.
 
 A user's own category gets a random id and is soft-deleted. Removing one gives its entries back to rule and bank and
-takes its budgets away, in the same transaction, so no document ever names a category that is not there.
+takes its parts, budgets and rules away, in the same transaction: no document ever names a category that is not there.
 Who may call: the API; ledger and budgets ask `require` inside their own edits.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from sync import fields
+from sync import fields, rules
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
 from sync.errors import CategoryExists, CategoryFixed, CategoryNotFound, InvalidFields
@@ -39,6 +39,13 @@ _RENAME = text("update categories set name = :name where id = :id and name <> :n
 _RELEASE_ENTRIES = text("""
     update entries set user_category_id = null, edited_at = now()
     where user_id = :user_id and user_category_id = :id
+""")
+_RELEASE_SPLITS = text("delete from splits where user_id = :user_id and category_id = :id")
+_RELEASE_RULED = text("""
+    update entries set rule_category_id = null where user_id = :user_id and rule_category_id = :id
+""")
+_REMOVE_RULES = text("""
+    update category_rules set removed_at = now() where user_id = :user_id and category_id = :id and removed_at is null
 """)
 _REMOVE_BUDGETS = text("""
     update budgets set removed_at = now() where user_id = :user_id and category_id = :id and removed_at is null
@@ -76,7 +83,9 @@ def rename_category(deps: Deps, user_id: str, category_id: str, name: str) -> tu
 
 @retrying
 def remove_category(deps: Deps, user_id: str, category_id: str) -> tuple[Category, list[Mark]]:
-    """Removes a category of the user's own, with its budgets; its entries fall back to rule and bank.
+    """Removes a category of the user's own, with its budgets and rules.
+
+    Its entries fall back to rule and bank, its parts of split entries to their remainder.
 
     Raises CategoryNotFound or CategoryFixed.
     """
@@ -84,8 +93,12 @@ def remove_category(deps: Deps, user_id: str, category_id: str) -> tuple[Categor
     with edit(deps.engine, user_id) as (connection, marked):
         _require_own(connection, category_id)
         connection.execute(_RELEASE_ENTRIES, bound)
+        connection.execute(_RELEASE_SPLITS, bound)
         connection.execute(_REMOVE_BUDGETS, bound)
+        older = _remove_rules(connection, bound)
         connection.execute(_REMOVE, bound)
+    if older:
+        deps.ring("apply_rules", {"user_id": user_id})
     return {"id": category_id}, marked
 
 
@@ -98,6 +111,14 @@ def require(connection: Connection, category_id: str, field: str = "categoryId")
 
 def _usable(connection: Connection, category_id: str) -> object:
     return connection.execute(_USABLE, {"id": category_id}).first()
+
+
+def _remove_rules(connection: Connection, bound: dict[str, str]) -> bool:
+    """Takes the rules into a category away; answers whether older entries wait for the rules that are left."""
+    connection.execute(_RELEASE_RULED, bound)
+    if connection.execute(_REMOVE_RULES, bound).rowcount == 0:
+        return False
+    return rules.apply_to_newest(connection, bound["user_id"]).rest is not None
 
 
 def _require_own(connection: Connection, category_id: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -60,6 +61,10 @@ _ROWS = """
 """
 _ONE = text(f"{_ROWS} and e.removed_at is null and e.id = :id")
 _ONE_EVEN_REMOVED = text(f"{_ROWS} and e.id = :id")
+_SEVERAL = text(f"""
+    {_ROWS} and e.removed_at is null and e.id = any(cast(:ids as uuid[]))
+    order by t.spent_on desc, t.entry_id desc
+""")
 _MONTH = text(f"""
     {_ROWS} and e.removed_at is null and t.user_id = :user_id and t.month = :month
         and (cast(:after_id as uuid) is null
@@ -104,6 +109,11 @@ def list_transactions(
         rows = connection.execute(_MONTH, bound).all()
     shown = [as_shown(row) for row in rows[:size]]
     return Page(shown, _cursor(rows[size - 1]) if len(rows) > size else None)
+
+
+def several(connection: Connection, entry_ids: Sequence[UUID]) -> list[Transaction]:
+    """These live transactions, newest first, inside a caller's transaction."""
+    return [as_shown(row) for row in connection.execute(_SEVERAL, {"ids": list(entry_ids)})]
 
 
 @retrying

@@ -4,7 +4,7 @@ What is left of the bank's amount, the remainder, stays in the entry's effective
 raises the remainder, and the categories' totals are the bank's whatever was split. Splits hang on the entry, so they
 stay from pending to posted and wherever the entry goes. If the bank lowers an amount below its parts nothing is
 dropped: the remainder turns to the other side of zero and the document says so. Every edit is one transaction.
-Who may call: the API; categories.py releases the parts of a category that goes.
+Who may call: the API.
 """
 
 from __future__ import annotations
@@ -34,7 +34,6 @@ _PUT = text("""
         where (s.category_id, s.amount, s.note) is distinct from (excluded.category_id, excluded.amount, excluded.note)
 """)
 _DROP_REST = text("delete from splits where entry_id = :entry_id and position > :kept")
-_RELEASE = text("delete from splits where user_id = :user_id and category_id = :category_id")
 
 
 @dataclass(frozen=True)
@@ -72,11 +71,6 @@ def put_splits(
         connection.execute(_DROP_REST, {"entry_id": row.id, "kept": len(checked)})
         shown = ledger.as_shown(ledger.find(connection, row.id))
     return shown, marked
-
-
-def release(connection: Connection, user_id: str, category_id: str) -> None:
-    """Gives the parts of a category that goes back to the remainder of their entries."""
-    connection.execute(_RELEASE, {"user_id": user_id, "category_id": category_id})
 
 
 def _checked(connection: Connection, part: Part, place: int) -> Part:

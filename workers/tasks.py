@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import freshness, hosted_link, idempotency, links, log, rules, tokens, window
+from sync import accounts, freshness, hosted_link, idempotency, links, log, purge, rules, tokens, window
 from sync import pull as pulls
 from sync import sweep as sweeps
 from workers.app import app, deps
@@ -28,6 +28,16 @@ def pull_item(item_id: str) -> None:
 def remove_item(item_id: str) -> None:
     """Ends an item at Plaid and deletes its token."""
     sweeps.remove_item(deps(), UUID(item_id))
+
+
+def purge_item(item_id: str) -> None:
+    """Deletes what is due of an item whose access ended."""
+    purge.purge_item(deps(), UUID(item_id))
+
+
+def refresh_accounts(item_id: str) -> None:
+    """Asks the bank which accounts the item has."""
+    accounts.refresh_accounts(deps(), UUID(item_id))
 
 
 def ask_bank(item_id: str) -> None:
@@ -88,6 +98,8 @@ def _ring_later(item_id: str, wait: float) -> None:
 for _body in (
     pull_item,
     remove_item,
+    purge_item,
+    refresh_accounts,
     ask_bank,
     rotate_token,
     settle_link,

@@ -10,10 +10,10 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from api.answers import Transaction, TransactionAnswer, TransactionsAnswer, TransactionWritten, WriteAnswer, marked
-from api.bodies import EntryEditBody, NewExpenseBody, TransactionsQuery
+from api.bodies import EntryEditBody, NewExpenseBody, SplitsBody, TransactionsQuery
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import ledger
+from sync import ledger, splits
 from sync.db import Mark
 from sync.deps import Deps
 
@@ -65,6 +65,15 @@ def get_transaction(entry_id: UUID) -> TransactionAnswer:
 def edit_entry(entry_id: UUID, body: EntryEditBody) -> TransactionWritten:
     """Set the category, the note, or both. Null hands the category back to rule and bank, or clears the note."""
     return written(*ledger.edit_entry(deps(), user_id(), entry_id, **body.given()))
+
+
+@bp.put("/<uuid:entry_id>/splits")
+@bp.input(SplitsBody, arg_name="body")
+@bp.output(TransactionWritten)
+def put_splits(entry_id: UUID, body: SplitsBody) -> TransactionWritten:
+    """Replace the parts as a whole; an empty list joins them. What is left stays in the transaction's own category."""
+    parts = [splits.Part(part.category_id, part.amount, part.note) for part in body.splits]
+    return written(*splits.put_splits(deps(), user_id(), entry_id, parts))
 
 
 @bp.delete("/<uuid:entry_id>")

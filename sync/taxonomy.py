@@ -1,0 +1,38 @@
+"""Plaid's detailed categories that the taxonomy does not know: stored raw, counted under their primary, and told of.
+
+The taxonomy is an open set, so an unknown code is no failure; it is the sign that a newer edition exists. Each store
+step logs a code once, with how many rows carry it, never a row. Called by rules.py.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import Connection, text
+
+from sync import log
+
+_log = log.get(__name__)
+_FILE = Path(__file__).parent / "data" / "plaid_pfc_v2.json"
+
+_CODES = text("""
+    select bank_category_detailed as code, min(bank_category_id) as counted_as, count(*) as rows from pulled_rows
+    where bank_category_detailed is not null group by 1 order by 1
+""")
+
+
+@cache
+def detailed_codes() -> frozenset[str]:
+    """Every detailed code of the edition at hand."""
+    primaries = json.loads(_FILE.read_text())["primaries"]
+    return frozenset(code for primary in primaries.values() for code in primary["detailed"])
+
+
+def warn_of_unknown(connection: Connection) -> list[str]:
+    """Logs each detailed code among the staged rows that is not in the taxonomy, once; answers them."""
+    found = [row for row in connection.execute(_CODES) if row.code not in detailed_codes()]
+    for row in found:
+        _log.warning("unknown_category", category=row.code, counted_as=row.counted_as, rows=row.rows)
+    return [row.code for row in found]
