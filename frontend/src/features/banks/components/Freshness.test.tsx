@@ -28,7 +28,9 @@ test("what a bank brought grows older while one watches", () => {
   );
   expect(screen.getByText("Updated just now")).toBeInTheDocument();
 
-  act(() => vi.advanceTimersByTime(3 * 60_000));
+  act(() => {
+    vi.advanceTimersByTime(3 * 60_000);
+  });
 
   expect(screen.getByText("Updated 3 min ago")).toBeInTheDocument();
 });
