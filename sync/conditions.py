@@ -73,6 +73,17 @@ TRANSITIONS: Mapping[Event, Mapping[str, str]] = {
 }
 
 
+# What the user is told where an error's code says more than login_required does.
+TOLD_OF_CODE: Mapping[str, str] = {
+    "PASSWORD_RESET_REQUIRED": "Your bank asks for a new password. Set it at the bank, then sign in again here.",
+    "USER_SETUP_REQUIRED": "Your bank wants you to finish something there first. Then sign in again here.",
+    "ITEM_LOCKED": "Your bank has locked this sign-in. Unlock it at the bank, then sign in again here.",
+    "ACCESS_NOT_GRANTED": "Your bank was not allowed to share transactions. Sign in again and allow it.",
+    "ADDITIONAL_CONSENT_REQUIRED": "Your bank was not allowed to share transactions. Sign in again and allow it.",
+    "NO_ACCOUNTS": "Your bank shares no account any more. Sign in again and choose accounts.",
+}
+
+
 def after(status: str, event: Event) -> str:
     """Answers the status after an event."""
     return TRANSITIONS[event][status]
@@ -95,5 +106,8 @@ def statuses_table() -> str:
     rows = [
         f"| `{name}` | {'yes' if status.pulled else 'no'} | {status.action.value} | {status.told} |"
         for name, status in STATUSES.items()
+    ] + [
+        f"| `login_required`, `{code}` | no | {STATUSES['login_required'].action.value} | {told} |"
+        for code, told in TOLD_OF_CODE.items()
     ]
     return "\n".join(["| status | pulled | what the user can do | what the page says |", "|---|---|---|---|", *rows])

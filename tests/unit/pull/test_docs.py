@@ -24,6 +24,14 @@ def test_the_tables_of_the_page_are_those_of_the_code(printed: str) -> None:
     assert printed in PAGE, f"print them anew: python -m sync.plaid_codes\n{printed}"
 
 
+def test_the_page_says_what_the_table_says() -> None:
+    page = (ROOT / "frontend" / "src" / "features" / "banks" / "item-status.ts").read_text()
+    told = [status.told for status in conditions.STATUSES.values()] + list(conditions.TOLD_OF_CODE.values())
+
+    assert [words for words in told if f'"{words}"' not in page] == []
+    assert [code for code in conditions.TOLD_OF_CODE if f"{code}:" not in page] == []
+
+
 def test_every_vector_is_in_the_table_with_a_test_or_with_what_is_missing() -> None:
     assert [int(number) for number, _ in VECTORS] == list(range(1, 76))
     assert [number for number, told in VECTORS if "`test_" not in told and "not yet: " not in told] == []

@@ -3,11 +3,11 @@ import { expect, test } from "vitest";
 import { statusWords } from "@/features/banks/item-status";
 import type { Item } from "@/lib/documents";
 
-const item = (status: string, message: string | null = null): Item => ({
+const item = (status: string, message: string | null = null, errorCode: string | null = null): Item => ({
   version: { epoch: 1, number: 1 },
   institutionName: "Bank",
   status,
-  errorCode: null,
+  errorCode,
   message,
   consentExpiresAt: null,
   freshness: "ok",
@@ -27,4 +27,11 @@ test("a status of a newer mirror is trouble with the bank's own words, not a bro
     label: "Trouble",
     says: "The bank is wet",
   });
+});
+
+test("a code that says more than the status has words of its own, and the bank's words follow", () => {
+  expect(statusWords(item("login_required", "Call us.", "ITEM_LOCKED")).says).toBe(
+    "Your bank has locked this sign-in. Unlock it at the bank, then sign in again here. Your bank says: Call us.",
+  );
+  expect(statusWords(item("ok", "Ignored", "NEW_ACCOUNTS_AVAILABLE")).says).toBeNull();
 });

@@ -23,6 +23,12 @@ const WORDS: Readonly<Record<string, StatusWords>> = {
     says: "The connection to your bank will end soon. Sign in again to keep it.",
     repairable: true,
   },
+  error: {
+    label: "Trouble",
+    color: "yellow",
+    says: "Your bank cannot be reached through Plaid right now. We look into it.",
+    repairable: false,
+  },
   revoked: {
     label: "Access withdrawn",
     color: "red",
@@ -31,10 +37,24 @@ const WORDS: Readonly<Record<string, StatusWords>> = {
   },
 };
 
+/** Where the code says more than the status; the server's table (`sync/conditions.py`) has the same words. */
+const CODE_WORDS: Readonly<Record<string, string>> = {
+  PASSWORD_RESET_REQUIRED: "Your bank asks for a new password. Set it at the bank, then sign in again here.",
+  USER_SETUP_REQUIRED: "Your bank wants you to finish something there first. Then sign in again here.",
+  ITEM_LOCKED: "Your bank has locked this sign-in. Unlock it at the bank, then sign in again here.",
+  ACCESS_NOT_GRANTED: "Your bank was not allowed to share transactions. Sign in again and allow it.",
+  ADDITIONAL_CONSENT_REQUIRED: "Your bank was not allowed to share transactions. Sign in again and allow it.",
+  NO_ACCOUNTS: "Your bank shares no account any more. Sign in again and choose accounts.",
+};
+
 /** What a bank's status means to a person; one that this page does not know is trouble of an unnamed kind. */
 export function statusWords(item: Item): StatusWords {
   const known = WORDS[item.status];
-  if (known !== undefined) return known;
-  const says = item.message ?? "Your bank has trouble right now. Livespend keeps trying.";
-  return { label: "Trouble", color: "yellow", says, repairable: false };
+  if (known === undefined) {
+    const says = item.message ?? "Your bank has trouble right now. Livespend keeps trying.";
+    return { label: "Trouble", color: "yellow", says, repairable: false };
+  }
+  const words = item.status === "login_required" ? (CODE_WORDS[item.errorCode ?? ""] ?? known.says) : known.says;
+  const says = words !== null && item.message !== null ? `${words} Your bank says: ${item.message}` : words;
+  return { ...known, says };
 }
