@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--manual-readiness", action="store_true", help="new items stay NOT_READY until told")
     parser.add_argument("--retry-scale", type=float, default=1.0, help="factor on the webhook retry schedule")
     parser.add_argument("--clock-rate", type=float, help="clock seconds in a real one (default 1, 0 with --today)")
+    parser.add_argument("--public-url", help="where browsers find it (default http://127.0.0.1:PORT)")
     parser.add_argument("--limits", choices=PUBLISHED, help="rate limits as Plaid publishes them (default none)")
     parser.add_argument(
         "--knob", action="append", type=knobs.parse, default=[], metavar="NAME=VALUE", help="turn a knob, see the docs"
@@ -85,6 +86,7 @@ def _config(given: argparse.Namespace) -> Config:
         manual_readiness=given.manual_readiness,
         retry_scale=given.retry_scale,
         clock_rate=given.clock_rate,
+        public_url=given.public_url,
         knobs=dict(given.knob) | ({"limits": given.limits} if given.limits else {}),
     )
 

@@ -11,22 +11,37 @@ from local.plaid import wire
 from local.plaid.currencies import codes
 from local.plaid.custom_user import Account
 from local.plaid.errors import PlaidError
+from local.plaid.institutions import PERSISTENT
 from local.plaid.world import World
 
 
-def store_accounts(world: World, item: int, accounts: Sequence[Account]) -> list[str]:
+def store_accounts(world: World, item: sqlite3.Row, accounts: Sequence[Account]) -> list[str]:
     """Writes an item's accounts; answers their ids in order."""
     ids = [world.mint.id("account") for _ in accounts]
     for number, (account_id, account) in enumerate(zip(ids, accounts, strict=True)):
-        text = wire.dumps(_body(account_id, account))
-        sql = "insert into accounts (account_id, item, number, body) values (?, ?, ?, ?)"
-        world.store.run(sql, account_id, item, number, text)
+        insert(world, item["item"], number, body(account_id, account, persistent_id(world, item, number, account)))
     return ids
 
 
-def _body(account_id: str, account: Account) -> dict[str, Any]:
+def insert(world: World, item: int, number: int, shown: dict[str, Any], state: str = "open") -> None:
+    """Writes one account at its position."""
+    sql = "insert into accounts (account_id, item, number, body, state) values (?, ?, ?, ?, ?)"
+    world.store.run(sql, shown["account_id"], item, number, wire.dumps(shown), state)
+
+
+def persistent_id(world: World, item: sqlite3.Row, number: int, account: Account) -> str | None:
+    """What a few banks say of an account beyond its id: the same for the same login there, whatever was linked when."""
+    if item["institution_id"] not in PERSISTENT:
+        return None
+    parts = (item["institution_id"], item["username"], number, account.name, account.mask)
+    return world.mint.digest(f"persistent:{':'.join(map(str, parts))}").hex()
+
+
+def body(account_id: str, account: Account, persistent: str | None = None) -> dict[str, Any]:
+    """The account as Plaid shows it."""
     iso, unofficial = codes(account.currency)
-    return {
+    shown = {"persistent_account_id": persistent} if persistent else {}
+    return shown | {
         "account_id": account_id,
         "balances": {
             "available": account.available,

@@ -76,7 +76,7 @@ def add(world: World, item: sqlite3.Row, added: Sequence[Entry], *, notify: bool
         hold(world, item["item"], [(entry, world.clock.today()) for entry in added])
         return
     changelog.append(world.store, item["item"], added)
-    _tell(world, item, new=len(added), removed=(), notify=notify)
+    tell(world, item, new=len(added), removed=(), notify=notify)
 
 
 def add_many(world: World, item: sqlite3.Row, added: Iterable[tuple[Entry, date]], *, notify: bool = True) -> list[str]:
@@ -92,7 +92,7 @@ def add_many(world: World, item: sqlite3.Row, added: Iterable[tuple[Entry, date]
         hold(world, item["item"], noted())
         return ids
     changelog.append_new(world.store, item["item"], (entry for entry, _ in noted()))
-    _tell(world, item, new=len(ids), removed=(), notify=notify)
+    tell(world, item, new=len(ids), removed=(), notify=notify)
     return ids
 
 
@@ -123,7 +123,7 @@ def modify(world: World, transaction_id: str, fields: dict[str, Any], *, notify:
         item["item"],
         [Entry(transaction_id, entry.account_id, wire.dumps(body), entry.original, pending)],
     )
-    _tell(world, item, new=0, removed=(), notify=notify)
+    tell(world, item, new=0, removed=(), notify=notify)
     return body
 
 
@@ -135,7 +135,7 @@ def remove(world: World, transaction_ids: Sequence[str], *, notify: bool = True)
         changelog.append(world.store, item["item"], [Entry(transaction_id, entry.account_id, None)])
         gone.setdefault(item["item"], []).append(transaction_id)
     for number, ids in gone.items():
-        _tell(world, _item(world, number), new=0, removed=ids, notify=notify)
+        tell(world, _item(world, number), new=0, removed=ids, notify=notify)
 
 
 def post(
@@ -154,7 +154,7 @@ def post(
         raise PlaidError("INVALID_FIELD", f"transaction {transaction_id} is not pending")
     old, new = _posted(world, entry, amount=amount, day=day, name=name, link=link)
     changelog.append(world.store, item["item"], [old, new])
-    _tell(world, item, new=1, removed=[transaction_id], notify=notify)
+    tell(world, item, new=1, removed=[transaction_id], notify=notify)
     return read(new)
 
 
@@ -192,7 +192,7 @@ def refresh_dynamic(world: World, item: sqlite3.Row) -> None:
     made += entries(world, [(row, into[min(row.account, len(into) - 1)]) for row in fresh])
     changelog.append(world.store, item["item"], made)
     removed = [entry.transaction_id for entry in pending]
-    _tell(world, item, new=len(fresh) + len(pending), removed=removed, notify=True)
+    tell(world, item, new=len(fresh) + len(pending), removed=removed, notify=True)
 
 
 def _one_more(entry: Entry) -> Entry:
@@ -220,7 +220,8 @@ def _item(world: World, number: int) -> sqlite3.Row:
     return row
 
 
-def _tell(world: World, item: sqlite3.Row, *, new: int, removed: Sequence[str], notify: bool) -> None:
+def tell(world: World, item: sqlite3.Row, *, new: int, removed: Sequence[str], notify: bool) -> None:
+    """Notes an update of the item, and sends its webhooks unless the login is broken."""
     touch_updated(world, item["item"])
     if notify and item["error"] is None:
         webhooks.data_changed(world, item, new=new, removed=removed)

@@ -127,11 +127,28 @@ def current(store: Store, transaction_id: str) -> tuple[int, Entry] | None:
 
 
 def live(store: Store, item: int, *, pending_only: bool = False) -> list[Entry]:
-    """All live transactions of an item, oldest change first."""
+    """All live transactions of an item that its user shares, oldest change first."""
     rows = store.each(
         "select transaction_id, account_id, body, original, pending from changes"
-        " where item = ? and next_seq is null and body is not null and pending >= ? order by seq",
+        " where item = ?1 and next_seq is null and body is not null and pending >= ?2"
+        " and account_id in (select account_id from shared_accounts where item = ?1) order by seq",
         item,
         int(pending_only),
     )
     return [Entry(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def live_of(store: Store, item: int, account_id: str | None = None) -> list[Entry]:
+    """All live transactions of one account, or of all, shared or not; oldest change first."""
+    rows = store.each(
+        "select transaction_id, account_id, body, original, pending from changes"
+        " where item = ?1 and (?2 is null or account_id = ?2) and next_seq is null and body is not null order by seq",
+        item,
+        account_id,
+    )
+    return [Entry(row[0], row[1], row[2], row[3], bool(row[4])) for row in rows]
+
+
+def bump(store: Store, item: int) -> None:
+    """Moves the log on without a change: what pages show has become another, so open windows die."""
+    store.run("update items set head = head + 1 where item = ?", item)

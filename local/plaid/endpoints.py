@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.plaid import accounts, bank, institutions, items, link, shapes, signing, sync, webhooks, wire
+from local.plaid import accounts, bank, institutions, items, link_tokens, shapes, signing, sync, webhooks, wire
 from local.plaid.currencies import is_code
 from local.plaid.errors import PlaidError
 from local.plaid.fields import Shape
@@ -140,9 +140,9 @@ def _created(world: World, item: int, line: dict[str, Any], index: int) -> tuple
 
 
 SERVED: dict[str, Endpoint] = {
-    "/link/token/create": Endpoint(shapes.LINK_TOKEN_CREATE, link.create_token),
-    "/link/token/get": Endpoint(shapes.LINK_TOKEN_GET, link.get_token),
-    "/sandbox/public_token/create": Endpoint(shapes.SANDBOX_PUBLIC_TOKEN_CREATE, link.sandbox_public_token),
+    "/link/token/create": Endpoint(shapes.LINK_TOKEN_CREATE, link_tokens.create),
+    "/link/token/get": Endpoint(shapes.LINK_TOKEN_GET, link_tokens.get),
+    "/sandbox/public_token/create": Endpoint(shapes.SANDBOX_PUBLIC_TOKEN_CREATE, link_tokens.sandbox_public_token),
     "/item/public_token/exchange": Endpoint(shapes.ITEM_PUBLIC_TOKEN_EXCHANGE, item_exchange),
     "/item/get": Endpoint(shapes.ACCESS_TOKEN, item_get),
     "/item/remove": Endpoint(shapes.ITEM_REMOVE, item_remove),

@@ -32,6 +32,8 @@ class Institution:
         return shown
 
 
+# The banks whose accounts carry a persistent_account_id.
+PERSISTENT = ("ins_56", "ins_13", "ins_127990", "ins_127287")
 ALL: dict[str, Institution] = {
     bank.id: bank
     for bank in (
@@ -44,6 +46,9 @@ ALL: dict[str, Institution] = {
         Institution("ins_116834", "The Royal Bank of Plaid", country="GB", color="#25408f"),
         Institution("ins_117650", "Royal Bank of Plaid (UK, alternate)", country="GB", color="#25408f"),
         Institution("ins_127287", "Platypus OAuth Bank", oauth=True, color="#1f6f6b"),
+        Institution("ins_56", "Chase", oauth=True, color="#1a5aa8"),
+        Institution("ins_13", "PNC", oauth=True, color="#c8641e"),
+        Institution("ins_127990", "U.S. Bank", oauth=True, color="#27408b"),
         Institution("ins_130016", "First Platypus Balance Bank", color="#1f6f6b"),
         Institution("ins_132363", "Unhealthy Platypus Bank - Degraded", color="#8a6d1c"),
         Institution("ins_132361", "Unhealthy Platypus Bank - Down", color="#8a1c1c", fails_with="INSTITUTION_DOWN"),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from local.plaid import bank, bulk, webhooks, wire
+from local.plaid import bank, bulk, grants, relinking, webhooks, wire
 from local.plaid.accounts import store_accounts
 from local.plaid.clock import Clock
 from local.plaid.errors import PlaidError
@@ -41,36 +42,52 @@ def create(
     *,
     institution_id: str,
     username: str,
+    login: str,
     client_user_id: str | None,
     webhook: str | None,
     days: int,
+    accounts: Sequence[str] | None = None,
+    consented: Sequence[str] = (),
 ) -> int:
-    """Makes an item with its accounts and its history, held back until it is ready; answers its number."""
+    """Makes an item with its accounts and its history, held back until it is ready; answers its number. A login that
+    the same user linked before has the same rows again. `accounts` are those shared, all if left out."""
+    before = relinking.earlier(world, login, client_user_id)
     item = world.store.count_up("item-number")
     world.store.run(
         "insert into items (item, item_id, client_user_id, institution_id, username, webhook, readiness, created_at,"
-        " days_requested, products, warnings) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " days_requested, products, warnings, login, consented) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         item, world.mint.id("item"), client_user_id, institution_id, username, webhook, READINESS[0],
-        wire.timestamp(world.clock.now()), days, json.dumps(["transactions"]), json.dumps(owned.warnings),
+        wire.timestamp(world.clock.now()), days, json.dumps(["transactions"]), json.dumps(owned.warnings), login,
+        json.dumps(list(consented)),
     )  # fmt: skip
-    account_ids = store_accounts(world, item, owned.accounts)
-    history = bank.entries(world, [(row, account_ids[row.account]) for row in owned.rows])
-    days_of = [row.authorized_date or row.date for row in owned.rows]
-    bank.hold(world, item, list(zip(history, days_of, strict=True)))
-    _hold_many(world, item, owned, account_ids, days)
+    if before is None:
+        _fresh(world, by_number(world, item), owned)
+    else:
+        bank.hold(world, item, relinking.copy(world, by_number(world, item), before, owned).rows)
+    if accounts is not None:
+        grants.keep_only(world, item, accounts)
     _start_timeline(world, item)
     return item
 
 
-def _hold_many(world: World, item: int, owned: Profile, account_ids: list[str], days: int) -> None:
+def _fresh(world: World, item: sqlite3.Row, owned: Profile) -> None:
+    """The accounts and rows of a login that is new here."""
+    account_ids = store_accounts(world, item, owned.accounts)
+    history = bank.entries(world, [(row, account_ids[row.account]) for row in owned.rows])
+    days_of = [row.authorized_date or row.date for row in owned.rows]
+    bank.hold(world, item["item"], list(zip(history, days_of, strict=True)))
+    _hold_many(world, item, owned, account_ids)
+
+
+def _hold_many(world: World, item: sqlite3.Row, owned: Profile, account_ids: list[str]) -> None:
     """The history of a user who owns thousands of rows: evenly over the days asked for."""
     if not owned.many:
         return
-    last, item_id = world.clock.today(), by_number(world, item)["item_id"]
+    last, days = world.clock.today(), item["days_requested"]
     targets = [bulk.Target(*pair) for pair in zip(account_ids, (one.currency for one in owned.accounts), strict=True)]
-    dice, first = world.mint.dice("thousands", item_id), last - timedelta(days=min(days, bulk.DAYS))
+    dice, first = world.mint.dice("thousands", item["item_id"]), last - timedelta(days=min(days, bulk.DAYS))
     made = bulk.entries(world.mint, dice, targets, count=owned.many, first=first, last=last, refunds=bulk.REFUNDS)
-    bank.hold(world, item, made)
+    bank.hold(world, item["item"], made)
 
 
 def _start_timeline(world: World, item: int) -> None:
@@ -180,7 +197,7 @@ def as_json(world: World, row: sqlite3.Row, *, with_consent: bool = False) -> di
         "available_products": [],
         "billed_products": products,
         "consent_expiration_time": None,
-        "consented_products": products,
+        "consented_products": list(dict.fromkeys(products + json.loads(row["consented"]))),
         "error": PlaidError(row["error"]).body() if row["error"] else None,
         "institution_id": row["institution_id"],
         "institution_name": ALL[row["institution_id"]].name,
@@ -192,6 +209,12 @@ def as_json(world: World, row: sqlite3.Row, *, with_consent: bool = False) -> di
     if with_consent:
         shown |= {"created_at": row["created_at"], "consented_use_cases": [], "consented_data_scopes": []}
     return shown
+
+
+def consent_to(world: World, row: sqlite3.Row, products: Sequence[str]) -> None:
+    """The user consents to more products than before."""
+    all_of_them = list(dict.fromkeys([*json.loads(row["consented"]), *products]))
+    world.store.run("update items set consented = ? where item = ?", json.dumps(all_of_them), row["item"])
 
 
 def break_with(world: World, row: sqlite3.Row, code: str) -> None:

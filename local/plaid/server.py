@@ -50,7 +50,9 @@ async def serve(config: Config, *, listening: Callable[[int], None], until: Call
         await runner.setup()
         site = web.TCPSite(runner, config.host, config.port)
         await site.start()
-        listening(runner.addresses[0][1])
+        port = runner.addresses[0][1]
+        world.public_url = config.public_url or f"http://{_reachable(config.host)}:{port}"
+        listening(port)
         stop = asyncio.ensure_future(until())
         await asyncio.wait({stop, courier}, return_when=asyncio.FIRST_COMPLETED)
         stop.cancel()
@@ -62,6 +64,11 @@ async def serve(config: Config, *, listening: Callable[[int], None], until: Call
             await courier
         await runner.cleanup()
         world.store.close()
+
+
+def _reachable(host: str) -> str:
+    """An address for browsers of this machine."""
+    return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 
 
 @dataclass
@@ -133,6 +140,7 @@ def start(
     retry_scale: float = 1.0,
     webhook_timeout: float = 10.0,
     clock_rate: float | None = None,
+    public_url: str | None = None,
     knobs: Mapping[str, Any] | None = None,
 ) -> RunningPlaid:
     """Starts a stand-in in a thread of this process, on a free port unless one is given."""
@@ -149,6 +157,7 @@ def start(
         retry_scale=retry_scale,
         webhook_timeout=webhook_timeout,
         clock_rate=clock_rate,
+        public_url=public_url,
         knobs=knobs or {},
     )
     return RunningPlaid(config).begin()

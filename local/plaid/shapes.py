@@ -73,8 +73,8 @@ LINK_TOKEN_CREATE: Shape = {
     "update": optional(
         nested(
             {
-                "account_selection_enabled": optional(not_emulated),
-                "reauthorization_enabled": optional(not_emulated),
+                "account_selection_enabled": optional(flag),
+                "reauthorization_enabled": optional(flag),
                 "user": optional(not_emulated),
                 "item_ids": optional(not_emulated, nullable=True),
             }
@@ -85,15 +85,26 @@ LINK_TOKEN_CREATE: Shape = {
         optional(anything),
     ),
     **dict.fromkeys(
-        ("required_if_supported_products", "optional_products", "additional_consented_products"),
+        ("required_if_supported_products", "optional_products"),
         optional(not_emulated, nullable=True),
+    ),
+    "additional_consented_products": optional(_product_list, nullable=True),
+    "hosted_link": optional(
+        nested(
+            {
+                "delivery_method": optional(not_emulated),
+                "completion_redirect_uri": optional(url),
+                "url_lifetime_seconds": optional(whole(1, 21 * 86_400)),
+                "is_mobile_app": optional(not_emulated),
+            }
+        )
     ),
     **dict.fromkeys(
         ("user_id", "access_tokens", "card_switch", "account_filters", "eu_config", "institution_id",
          "payment_configuration", "payment_initiation", "employment", "income_verification", "base_report",
          "credit_partner_insights", "cra_options", "cra_report_parameter", "consumer_report_permissible_purpose",
          "auth", "transfer", "identity_verification", "statements", "third_party_user_token", "investments",
-         "investments_auth", "hosted_link", "cashflow_report", "cra_enabled", "identity", "financekit_supported",
+         "investments_auth", "cashflow_report", "cra_enabled", "identity", "financekit_supported",
          "enable_multi_item_link", "user_token"),
         optional(not_emulated),
     ),

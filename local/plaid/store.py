@@ -17,14 +17,20 @@ create table if not exists meta (key text primary key, value text not null);
 create table if not exists counters (kind text primary key, n integer not null);
 create table if not exists link_tokens (
   token text primary key, request text not null, client_user_id text not null, item integer,
-  created_at text not null, expires_at text not null);
+  created_at text not null, expires_at text not null, hosted text, hosted_until text);
 create table if not exists link_sessions (
-  session_id text primary key, token text not null, number integer not null, body text not null);
+  session_id text primary key, token text not null, number integer not null, body text not null,
+  done integer not null default 1);
+create table if not exists oauth (
+  state text primary key, token text not null, institution_id text not null, back text,
+  status text not null default 'pending', username text, password text);
 create table if not exists items (
   item integer primary key, item_id text not null unique, access_token text unique, client_user_id text,
   institution_id text not null, username text not null, webhook text, readiness text not null, head integer not null
   default 0, synced integer not null default 0, error text, created_at text not null, days_requested integer not null,
-  products text not null, updated_at text, last_webhook text, warnings text not null default '[]', removed_at text);
+  products text not null, updated_at text, last_webhook text, warnings text not null default '[]', removed_at text,
+  login text not null default '',
+  consented text not null default '[]');
 create table if not exists public_tokens (
   token text primary key, item integer not null, expires_at text not null, used integer not null default 0,
   update_mode integer not null default 0);
@@ -52,7 +58,14 @@ drop index if exists changes_by_transaction;
 create index if not exists outbox_due on outbox (state, due_at);
 """
 # Columns that came later, for folders of an earlier version.
-_ADDED = (("accounts", "state", "text not null default 'open'"),)
+_ADDED = (
+    ("accounts", "state", "text not null default 'open'"),
+    ("items", "login", "text not null default ''"),
+    ("items", "consented", "text not null default '[]'"),
+    ("link_tokens", "hosted", "text"),
+    ("link_tokens", "hosted_until", "text"),
+    ("link_sessions", "done", "integer not null default 1"),
+)
 
 
 class Store:

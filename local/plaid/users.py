@@ -43,12 +43,14 @@ _ACCOUNTS = [
 
 @dataclass(frozen=True)
 class Profile:
-    """Everything that a signed-in user owns at the bank; `many` asks for that many generated rows besides."""
+    """Everything that a signed-in user owns at the bank; `many` asks for that many generated rows besides;
+    `by_days` says that the rows go back as far as asked, and no further."""
 
     accounts: list[Account]
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
     many: int = 0
+    by_days: bool = False
 
 
 def sign_in(
@@ -84,7 +86,7 @@ def check_password(username: str, password: str) -> None:
 
 def _good(user: str, today: date, days: int, dice_of: Callable[..., Random]) -> Profile:
     rows = list(history.generate(dice_of, user, today - timedelta(days=days), today))
-    return Profile(_ACCOUNTS, sorted(rows, key=lambda row: row.date))
+    return Profile(_ACCOUNTS, sorted(rows, key=lambda row: row.date), by_days=True)
 
 
 def _custom(password: str, today: date, days: int, dice_of: Callable[..., Random]) -> Profile:

@@ -41,7 +41,8 @@ def list_items(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
 def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
     counts = world.store.one(
         "select count(*), coalesce(sum(pending), 0) from changes"
-        " where item = ? and next_seq is null and body is not null",
+        " where item = ?1 and next_seq is null and body is not null"
+        " and account_id in (select account_id from shared_accounts where item = ?1)",
         row["item"],
     )
     assert counts is not None

@@ -109,14 +109,21 @@ def queue(
     return True
 
 
-def _insert(world: World, item: sqlite3.Row, code: str, url: str, body: str) -> None:
-    fault = world.faults.strike_webhook(item["item_id"], code)
+def queue_link(world: World, url: str, code: str, extra: dict[str, Any]) -> None:
+    """Puts a webhook of a Link session into the outbox; it belongs to no item."""
+    shown = {"environment": "sandbox", **extra, "webhook_code": code, "webhook_type": "LINK"}
+    _insert(world, None, code, url, json.dumps(shown, indent=2))
+
+
+def _insert(world: World, item: sqlite3.Row | None, code: str, url: str, body: str) -> None:
+    fault = world.faults.strike_webhook(item["item_id"] if item else None, code)
     mode = fault.fault if fault else None
     if mode == "webhook_drop":
         return
     state = "held" if mode == "webhook_reorder" else "due"
     now = Clock.machine_seconds()
     sql = "insert into outbox (item, url, body, mode, due_at, state) values (?, ?, ?, ?, ?, ?)"
-    world.store.run(sql, item["item"], url, body, mode, now, state)
+    number = item["item"] if item else None
+    world.store.run(sql, number, url, body, mode, now, state)
     if mode == "webhook_duplicate":
-        world.store.run(sql, item["item"], url, body, None, now, state)
+        world.store.run(sql, number, url, body, None, now, state)

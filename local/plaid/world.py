@@ -26,7 +26,8 @@ READINESS = ("NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE
 class Config:
     """How a stand-in runs. `readiness` are the seconds until an item's first 30 days, then all its history, are there;
     `manual_readiness` leaves new items NOT_READY until told; `retry_scale` shortens the webhook retry schedule;
-    `clock_rate` are the clock's seconds in a real one; `knobs` are those to start with."""
+    `clock_rate` are the clock's seconds in a real one; `public_url` is where browsers find it; `knobs` are those to
+    start with."""
 
     client_id: str
     secret: str
@@ -40,6 +41,7 @@ class Config:
     retry_scale: float = 1.0
     webhook_timeout: float = 10.0
     clock_rate: float | None = None
+    public_url: str | None = None
     knobs: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -56,6 +58,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
     calls: int = 0
+    public_url: str = ""
     wake: Callable[[], None] = lambda: None
 
     def commit(self) -> AbstractContextManager[None]:

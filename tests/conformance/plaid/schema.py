@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib
 import inspect
+import json
 import re
 from functools import cache
 from typing import Any
@@ -100,3 +101,37 @@ def _kind(kind: Any, definitions: dict[str, Any]) -> dict[str, Any]:
         return dict(_PRIMITIVES[kind])
     _define(kind, definitions)
     return {"$ref": f"#/$defs/{kind.__name__}"}
+
+
+# The classes of webhook bodies, by type and code.
+HOOKS = {
+    "TRANSACTIONS": {
+        "SYNC_UPDATES_AVAILABLE": "SyncUpdatesAvailableWebhook",
+        "RECURRING_TRANSACTIONS_UPDATE": "RecurringTransactionsUpdateWebhook",
+        "INITIAL_UPDATE": "InitialUpdateWebhook",
+        "HISTORICAL_UPDATE": "HistoricalUpdateWebhook",
+        "DEFAULT_UPDATE": "DefaultUpdateWebhook",
+        "TRANSACTIONS_REMOVED": "TransactionsRemovedWebhook",
+    },
+    "ITEM": {
+        "ERROR": "ItemErrorWebhook",
+        "LOGIN_REPAIRED": "ItemLoginRepairedWebhook",
+        "PENDING_EXPIRATION": "PendingExpirationWebhook",
+        "PENDING_DISCONNECT": "PendingDisconnectWebhook",
+        "USER_PERMISSION_REVOKED": "UserPermissionRevokedWebhook",
+        "USER_ACCOUNT_REVOKED": "UserAccountRevokedWebhook",
+        "NEW_ACCOUNTS_AVAILABLE": "NewAccountsAvailableWebhook",
+        "WEBHOOK_UPDATE_ACKNOWLEDGED": "WebhookUpdateAcknowledgedWebhook",
+    },
+    "LINK": {
+        "SESSION_FINISHED": "LinkSessionFinishedWebhook",
+        "ITEM_ADD_RESULT": "ItemAddResultWebhook",
+        "EVENTS": "LinkEventsWebhook",
+    },
+}
+
+
+def hook_problems(body: bytes) -> list[str]:
+    """What in a webhook's body does not fit the class of its type and code."""
+    told = json.loads(body)
+    return problems(HOOKS[told["webhook_type"]][told["webhook_code"]], told)

@@ -71,7 +71,7 @@ def test_a_body_that_is_no_json_object_is_refused(plaid_server: PlaidServer, bod
         ("/link/token/create", {**_LINK, "products": []}, "INVALID_FIELD", "products"),
         ("/link/token/create", {**_LINK, "products": ["transactions", "auth"]}, "INVALID_PRODUCT", "auth"),
         ("/link/token/create", {**_LINK, "user": {}}, "MISSING_FIELDS", "user.client_user_id"),
-        ("/link/token/create", {**_LINK, "hosted_link": {}}, "UNIMPLEMENTED", "hosted_link"),
+        ("/link/token/create", {**_LINK, "account_filters": {"depository": {}}}, "UNIMPLEMENTED", "account_filters"),
         ("/link/token/create", {**_LINK, "webhook": "not a url"}, "INVALID_FIELD", "webhook"),
         ("/link/token/create", {**_LINK, "redirect_uri": "http://x/y?z=1"}, "INVALID_FIELD", "redirect_uri"),
         ("/item/remove", {"access_token": "a", "reason_code": "BORED"}, "INVALID_FIELD", "reason_code"),

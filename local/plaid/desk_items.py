@@ -1,0 +1,100 @@
+"""The bank's desk for whole items: break and repair the login, move the readiness on, close or offer accounts."""
+
+from __future__ import annotations
+
+import sqlite3
+from decimal import Decimal
+from typing import Any
+
+from local.plaid import accounts, bank_rows, grants, items, subtypes, views
+from local.plaid.admin_call import NOTIFY, WHERE, Admin, Table, word
+from local.plaid.custom_user import Account
+from local.plaid.fields import Shape, one_of, optional, required, text, whole
+from local.plaid.world import READINESS, World
+
+
+def break_login(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Puts an item into an error, ITEM_LOGIN_REQUIRED if none is named; a webhook goes out."""
+    item = views.item_of(world, ask)
+    code = ask.get("error_code", "ITEM_LOGIN_REQUIRED")
+    items.break_with(world, item, code)
+    return {"item_id": item["item_id"], "error_code": code}
+
+
+def repair(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Heals an item as if the user had signed in elsewhere: LOGIN_REPAIRED goes out."""
+    item = views.item_of(world, ask)
+    items.heal(world, item, announce=True)
+    return {"item_id": item["item_id"]}
+
+
+def readiness(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Moves an item forward to a readiness; its history arrives accordingly."""
+    item = views.item_of(world, ask)
+    items.make_ready(world, item["item"], ask["to"])
+    return {"item_id": item["item_id"], "readiness": items.by_number(world, item["item"])["readiness"]}
+
+
+def close_account(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """The bank closes an account: it is gone from /accounts/get, its rows stay; no webhook tells of it."""
+    item, account = _account(world, ask)
+    grants.close(world, item, account)
+    return {"item_id": item["item_id"], "account_id": account["account_id"]}
+
+
+def revoke_account(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """The user takes back the permission for one account: neither it nor its rows are shown again, and
+    USER_ACCOUNT_REVOKED goes out."""
+    item, account = _account(world, ask)
+    grants.revoke(world, item, account)
+    return {"item_id": item["item_id"], "account_id": account["account_id"]}
+
+
+def churn_account(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """An account goes on under a new id: same name and mask; its rows are removed and added under new ids."""
+    item, account = _account(world, ask)
+    new_id = grants.churn(world, item, account, notify=ask.get("notify", True))
+    return {"item_id": item["item_id"], "account_id": account["account_id"], "new_account_id": new_id}
+
+
+def new_account(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """A new account at the bank, with `rows` believable rows of the last month, not shared until the user selects it in
+    update mode; NEW_ACCOUNTS_AVAILABLE goes out."""
+    item = views.item_of(world, ask)
+    kind = ask.get("type", "depository")
+    sort = subtypes.subtype(ask["subtype"]) if "subtype" in ask else subtypes.DEFAULTS.get(kind)
+    name = ask.get("name", "New Account")
+    account = Account(
+        kind, sort, name, None, ask.get("mask", "7777"), Decimal("1000.00"), Decimal("1000.00"), None,
+        ask.get("currency", "USD"),
+    )  # fmt: skip
+    return {"item_id": item["item_id"], "account_id": grants.offer(world, item, account, ask.get("rows", 10))}
+
+
+def _account(world: World, ask: dict[str, Any]) -> tuple[sqlite3.Row, sqlite3.Row]:
+    item = views.item_of(world, ask)
+    return item, accounts.named(world, item["item"], ask["account"])
+
+
+_WHICH: Shape = {**WHERE, "account": required(word)}
+
+TABLE: Table = {
+    ("POST", "/_local/break"): Admin({**WHERE, "error_code": optional(word)}, break_login),
+    ("POST", "/_local/repair"): Admin(WHERE, repair),
+    ("POST", "/_local/accounts/close"): Admin(_WHICH, close_account),
+    ("POST", "/_local/accounts/revoke"): Admin(_WHICH, revoke_account),
+    ("POST", "/_local/accounts/churn"): Admin({**_WHICH, **NOTIFY}, churn_account),
+    ("POST", "/_local/accounts/new"): Admin(
+        {
+            **WHERE,
+            "name": optional(word),
+            "type": optional(one_of("depository", "credit", "loan", "investment", "other")),
+            "subtype": optional(one_of(*subtypes.SUBTYPES)),
+            "mask": optional(text(least=2, most=4)),
+            "currency": optional(bank_rows.currency_code),
+            "rows": optional(whole(0, 10_000)),
+        },
+        new_account,
+    ),
+    ("POST", "/_local/readiness"): Admin({**WHERE, "to": required(one_of(*READINESS))}, readiness),
+}
