@@ -26,13 +26,14 @@ from api.routes import (
     me,
     months,
     page,
+    reviews,
     rules,
     transactions,
     webhooks,
 )
 from sync.deps import Deps
 
-ROUTES = (health, webhooks, config, me, items, accounts, transactions, categories, rules, months, budgets)
+ROUTES = (health, webhooks, config, me, items, accounts, transactions, reviews, categories, rules, months, budgets)
 
 
 def create_app(deps: Deps, sign_in: SignIn | None = None) -> APIFlask:

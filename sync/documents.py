@@ -136,6 +136,7 @@ class Budget(NamedTuple):
     category_id: str
     iso: str
     limit: Decimal
+    expired: int
     starts_month: date
 
 
@@ -161,6 +162,7 @@ def _currency(iso: str, totals: Sequence[Total]) -> Document:
     shown = [total for total in totals if total.parts]
     inside = [total for total in shown if not total.outside]
     spend = added(total.amount for total in inside)
+        "expiredCount": sum(total.expired for total in totals),
     return {
         "digits": digits(iso),
         "spendMinor": minor(spend, iso),

@@ -359,6 +359,12 @@ Index(
     transactions.c.date,
     postgresql_where=text("pending and removed_at is null and expired_at is null"),
 )
+Index(
+    "ix_transactions_expired",
+    transactions.c.user_id,
+    transactions.c.month,
+    postgresql_where=text("removed_at is null and expired_at is not null"),
+)
 
 reviews = Table(
     "reviews",

@@ -53,6 +53,7 @@ class MonthTotal:
     count: int
     pending: int
     parts: int
+    expired: int
 
 
 def month_totals(connection: Connection, user_id: str, months: Sequence[date] | None = None) -> list[MonthTotal]:

@@ -1,8 +1,9 @@
 """The one statement that sums months, for the mirror's documents and for the API alike.
 
 A live row counts whole in the effective category of its entry; then splits move their parts out of it into categories
-of their own, so that the sum over all categories is the bank's, whatever was split. Users without splits pay for one
-look into an index. Pure text; projection.py and spend.py run it, each with the months it wants.
+of their own, so that the sum over all categories is the bank's, whatever was split. Expired pendings are counted, and
+are in no sum. Users without splits pay for one look into an index. Pure text; projection.py and spend.py run it, each
+with the months it wants.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ _LIVE = """
     select w.user_id, w.month, t.entry_id, t.iso_currency, t.unofficial_currency, t.amount, t.pending, c.category_id
     from {months} as w
     join transactions as t on t.user_id = w.user_id and t.month = w.month and t.removed_at is null
+        and t.expired_at is null
     join entries as e on e.id = t.entry_id and e.removed_at is null
     cross join lateral (select coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id)) as c(category_id)
 """
@@ -41,11 +43,17 @@ moved as (
         l.unofficial_currency
 )
 select c.user_id, c.month, c.iso_currency, c.unofficial_currency, c.category_id, x.category_id is not null,
-    sum(c.amount), sum(c.rows)::bigint, sum(c.pending)::bigint, sum(c.parts)::bigint
+    sum(c.amount), sum(c.rows)::bigint, sum(c.pending)::bigint, sum(c.parts)::bigint, sum(c.expired)::bigint
 from (
-    select * from whole
+    select *, 0 as expired from whole
     union all
-    select user_id, month, iso_currency, unofficial_currency, category_id, amount, 0, 0, parts from moved
+    select user_id, month, iso_currency, unofficial_currency, category_id, amount, 0, 0, parts, 0 from moved
+    union all
+    select w.user_id, w.month, t.iso_currency, t.unofficial_currency, t.bank_category_id, 0, 0, 0, 0, 1
+    from wanted as w
+    join transactions as t on t.user_id = w.user_id and t.month = w.month and t.removed_at is null
+        and t.expired_at is not null
+    join entries as e on e.id = t.entry_id and e.removed_at is null
 ) as c
 left join spend_exclusions as x on x.category_id = c.category_id
 group by c.user_id, c.month, c.iso_currency, c.unofficial_currency, c.category_id, x.category_id

@@ -71,6 +71,7 @@ def _configuration() -> dict[str, Any]:
         "beat_schedule": {
             "sweep": {"task": "sweep", "schedule": sweep_seconds, "options": {"expires": 2 * sweep_seconds}},
             "move_window": {"task": "move_window", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "expire_pendings": {"task": "expire_pendings", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_keys": {"task": "forget_keys", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_links": {"task": "forget_links", "schedule": _HOUR, "options": {"expires": _HOUR}},
         },

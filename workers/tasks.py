@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import accounts, freshness, hosted_link, idempotency, links, log, purge, rules, tokens, window
+from sync import accounts, freshness, hosted_link, idempotency, links, log, pendings, purge, rules, tokens, window
 from sync import pull as pulls
 from sync import sweep as sweeps
 from workers.app import app, deps
@@ -76,6 +76,11 @@ def move_window() -> None:
     window.move_window(deps())
 
 
+def expire_pendings() -> None:
+    """Takes pendings that never posted out of the totals."""
+    pendings.expire_pendings(deps())
+
+
 def forget_keys() -> None:
     """Forgets idempotency keys that no client can still be retrying."""
     idempotency.forget_old(deps())
@@ -107,6 +112,7 @@ for _body in (
     apply_rules,
     sweep,
     move_window,
+    expire_pendings,
     forget_keys,
     forget_links,
 ):

@@ -8,6 +8,8 @@ alter table transactions
 create index ix_transactions_unmatched on transactions (account_id, date) where pending and superseded_by is null;
 create index ix_transactions_expirable on transactions (date)
     where pending and removed_at is null and expired_at is null;
+create index ix_transactions_expired on transactions (user_id, month)
+    where removed_at is null and expired_at is not null;
 
 -- "Is this posted row that pending one?" Asked once per pair, answered by a person, settled by the bank's own word.
 create table reviews (

@@ -33,7 +33,18 @@ select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
     'categoryOwner', case when user_category_id is not null then 'user'
                           when rule_category_id is not null then 'rule' else 'bank' end,
     'bankCategory', bank_category_detailed, 'note', note, 'pending', pending, 'source', source,
-    'accountId', account_id::text, 'paymentChannel', payment_channel)
+    'accountId', account_id::text, 'paymentChannel', payment_channel, 'expired', expired_at is not null,
+    'review', (
+        select jsonb_build_object('id', r.id, 'state', r.state,
+            'otherEntryId', case r.state when 'confirmed' then r.posted_entry_id else r.pending_entry_id end,
+            'name', r.name, 'amount', trim_scale(r.amount)::text, 'currency', r.iso_currency,
+            'unofficialCurrency', r.unofficial_currency, 'date', r.date::text,
+            'currencyDigits', case r.iso_currency when 'JPY' then 0 when 'KWD' then 3 else r.digits end,
+            'amountMinor', round(r.amount * (10::numeric ^ case r.iso_currency
+                when 'JPY' then 0 when 'KWD' then 3 else r.digits end))::bigint)
+        from (select *, case when iso_currency is null then null else 2 end as digits from reviews) r
+        where r.posted_entry_id = live.entry_id and r.state in ('open', 'undone')
+           or r.pending_entry_id = live.entry_id and r.state = 'confirmed'))
 from live where day >= (select first_month from mirror_window)
 """
 )
@@ -45,7 +56,7 @@ _MONTHS = (
     select user_id, to_char(day, 'YYYY-MM') as month, iso_currency, unofficial_currency, category,
            exists (select from spend_exclusions x where x.category_id = category) as outside,
            sum(amount) as amount, count(*) as rows, count(*) filter (where pending) as waiting, max(places) as places
-    from live group by 1, 2, 3, 4, 5),
+    from live where expired_at is null group by 1, 2, 3, 4, 5),
 by_currency as (
     select user_id, month, iso_currency, jsonb_build_object(
         'digits', max(places),
@@ -63,14 +74,17 @@ by_code as (
     select user_id, month, unofficial_currency, jsonb_build_object(
         'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text, 'count', sum(rows)) as document
     from by_category where unofficial_currency is not null group by 1, 2, 3),
-months as (select user_id, month, sum(rows) as rows, sum(waiting) as waiting from by_category group by 1, 2)
+months as (
+    select user_id, to_char(day, 'YYYY-MM') as month, count(*) filter (where expired_at is null) as rows,
+           count(*) filter (where expired_at is null and pending) as waiting, count(expired_at) as expired
+    from live group by 1, 2)
 select 'users/' || m.user_id || '/months/' || m.month, jsonb_build_object(
     'month', m.month,
     'currencies', coalesce((select jsonb_object_agg(iso_currency, document) from by_currency c
                             where (c.user_id, c.month) = (m.user_id, m.month)), '{}'),
     'unofficial', coalesce((select jsonb_object_agg(unofficial_currency, document) from by_code c
                             where (c.user_id, c.month) = (m.user_id, m.month)), '{}'),
-    'count', m.rows, 'pendingCount', m.waiting,
+    'count', m.rows, 'pendingCount', m.waiting, 'expiredCount', m.expired,
     'budgets', coalesce((
         select jsonb_agg(jsonb_build_object(
             'budgetId', b.id, 'categoryId', b.category_id, 'currency', b.iso_currency,
