@@ -49,6 +49,15 @@ def head_document(owner: OwnerRow) -> Document:
     }
 
 
+_ITEM = ("institutionId", "institutionName", "status", "errorCode", "message", "consentExpiresAt", "freshness",
+         "bankUpdatedAt", "changedAt")  # fmt: skip
+
+
+def item_document(row: Sequence[Any]) -> Document:
+    """A linked bank: how its connection is, and how fresh what came from it."""
+    return dict(zip(_ITEM, row, strict=True))
+
+
 def transaction_document(row: Sequence[Any]) -> Document:
     """A transaction of a month inside the window."""
     (month, spent_on, bank_date, authorized, name, merchant, amount, iso, unofficial, by_user, by_rule, by_bank,
@@ -127,6 +136,7 @@ class Total(NamedTuple):
     rows: int
     pending: int
     parts: int
+    expired: int
 
 
 class Budget(NamedTuple):
@@ -136,22 +146,23 @@ class Budget(NamedTuple):
     category_id: str
     iso: str
     limit: Decimal
-    expired: int
     starts_month: date
 
 
 def month_document(month: date, totals: Sequence[Total], budgets: Sequence[Budget], first: date | None) -> Document:
     """A month's totals: exact sums, rounded once to minor units."""
     by_currency: dict[str, list[Total]] = defaultdict(list)
-    for total in totals:
+    counted = [total for total in totals if total.rows or total.parts]
+    for total in counted:
         if total.iso is not None:
             by_currency[total.iso].append(total)
     return {
         "month": month_name(month),
         "currencies": {iso: _currency(iso, rows) for iso, rows in by_currency.items()},
-        "unofficial": _unofficial([total for total in totals if total.iso is None]),
+        "unofficial": _unofficial([total for total in counted if total.iso is None]),
         "count": sum(total.rows for total in totals),
         "pendingCount": sum(total.pending for total in totals),
+        "expiredCount": sum(total.expired for total in totals),
         "budgets": [_progress(budget, totals) for budget in budgets if budget.starts_month <= month],
         "inWindow": first is not None and month >= first,
         "complete": True,
@@ -162,7 +173,6 @@ def _currency(iso: str, totals: Sequence[Total]) -> Document:
     shown = [total for total in totals if total.parts]
     inside = [total for total in shown if not total.outside]
     spend = added(total.amount for total in inside)
-        "expiredCount": sum(total.expired for total in totals),
     return {
         "digits": digits(iso),
         "spendMinor": minor(spend, iso),
