@@ -3,7 +3,8 @@
 Doorbells live in a broker that may be wiped; what is owed lives in the ledger. Each sweep re-matches webhooks that
 came before their item did, wants a pull of healthy items whose look is due (freshness.py), and rings for all that is
 owed. It pulls nothing itself, so running it twice or in two places costs only a second ring. Removal of items at Plaid
-rides along: an item taken away here is asked for again until Plaid has let it go and its token is deleted.
+rides along: an item taken away here is asked for again until Plaid has let it go and its token is deleted; so do the
+daily look at each item's accounts (accounts.py), purges (purge.py) and links that nobody brought to their end.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from sync import freshness, log, tokens
+from sync import accounts, freshness, hosted_link, log, purge, tokens
 from sync.db import transaction
 from sync.deps import Deps
 from sync.errors import PlaidError, VaultFailed
@@ -78,6 +79,9 @@ def sweep(deps: Deps) -> list[UUID]:
         owed = list(connection.execute(_OWED, {"now": now, "at_once": _AT_ONCE}).scalars())
         to_remove = list(connection.execute(_TO_REMOVE, {"now": now, "at_once": _AT_ONCE}).scalars())
         to_ask = freshness.to_ask(connection, now)
+        to_refresh = accounts.due(connection, now, _AT_ONCE)
+        purge.ask(connection, deps)
+        to_purge = purge.due(connection, now, _AT_ONCE)
     turned = freshness.turn(deps)
     for item_id in owed:
         deps.ring("pull_item", {"item_id": str(item_id)})
@@ -85,8 +89,14 @@ def sweep(deps: Deps) -> list[UUID]:
         deps.ring("remove_item", {"item_id": str(item_id)})
     for item_id in to_ask:
         deps.ring("ask_bank", {"item_id": str(item_id)})
+    for item_id in to_refresh:
+        deps.ring("refresh_accounts", {"item_id": str(item_id)})
+    for item_id in to_purge:
+        deps.ring("purge_item", {"item_id": str(item_id)})
     for item_id in tokens.stale(deps, now - tokens.STALE_AFTER, _AT_ONCE):
         deps.ring("rotate_token", {"item_id": str(item_id)})
+    for task, arguments in hosted_link.owed(deps):
+        deps.ring(task, arguments)
     if owed or to_remove or to_ask or turned:
         _log.info("swept", pulls=len(owed), removals=len(to_remove), questions=len(to_ask), turned=turned)
     return owed
