@@ -1,17 +1,18 @@
-"""One update of one item into the ledger: rows, lineage and cursor in one transaction.
+"""Bank rows into the ledger: rows, lineage and cursor, inside the caller's one transaction.
 
-The folded update is copied into temporary tables and compared there, before the owner's lock is taken; under the lock
-run only set-based statements, whatever the number of rows. The cursor moves by compare-and-set in the same
-transaction: a worker that read an older cursor is refused (CursorMoved) and changes nothing, and a crash at any point
-leaves either all of the update or none of it. Rows whose content is the one stored write nothing. Bank columns only:
-what a user or a rule set on an entry is never touched. Called by pull.py alone.
+What an update tells is copied into temporary tables and compared there, before the owner's lock is taken; under the
+lock run only set-based statements, whatever the number of rows. The cursor moves by compare-and-set: a worker that read
+an older cursor is refused (CursorMoved) and changes nothing, and a crash leaves either all of the transaction or none
+of it. Rows whose content is the one stored write nothing, so the same update twice is safe. Bank columns only: what a
+user or a rule set on an entry is never touched. Called by pull.py (an update at once), imports.py (a large one in
+steps) and accounts.py (store_accounts).
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +20,8 @@ from sqlalchemy import Connection, text
 
 from sync import balances, relink, reviews, rules
 from sync.errors import PlaidContract
-from sync.pages import BankAccount, Update
+from sync.fold import Update
+from sync.pages import BankAccount
 
 
 class CursorMoved(Exception):
@@ -28,30 +30,43 @@ class CursorMoved(Exception):
 
 @dataclass(frozen=True)
 class Applied:
-    """What one update changed; `unchanged` = rows that Plaid sent and the ledger held already."""
+    """What was changed; `unchanged` = rows that Plaid sent and the ledger held already."""
 
-    added: int
-    modified: int
-    removed: int
-    unchanged: int
+    added: int = 0
+    modified: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    accounts: int = 0
 
     @property
     def changes(self) -> int:
-        """Rows written."""
+        """Rows written, accounts aside."""
         return self.added + self.modified + self.removed
+
+    def __add__(self, other: Applied) -> Applied:
+        return Applied(*(mine + more for mine, more in zip(astuple(self), astuple(other), strict=True)))
 
 
 @dataclass(frozen=True)
 class Target:
-    """The item that an update belongs to, and the cursor at which its fetch began."""
+    """The item that an update belongs to, and the cursor at which it has to stand still when the update is stored."""
 
     item_id: UUID
     user_id: str
-    start_cursor: str | None
-    heals: bool
+    cursor: str | None
+    heals: bool = True
 
 
-NOTHING = Applied(0, 0, 0, 0)
+@dataclass(frozen=True)
+class Staged:
+    """How much lies in the temporary tables: rows told, of them such that differ from the ledger, removals."""
+
+    told: int
+    differing: int
+    removals: int
+
+
+NOTHING = Applied()
 
 _STAGES = text("""
     create temporary table if not exists pulled_accounts (
@@ -66,16 +81,18 @@ _STAGES = text("""
         bank_category_primary text collate "C", bank_category_detailed text collate "C", bank_category_confidence text,
         payment_channel text, content_sha256 bytea,
         claims text collate "C", heir text collate "C", root text collate "C",
-        new_entry_id uuid default gen_random_uuid(), entry_id uuid, account_id uuid, bank_category_id text collate "C",
-        known boolean
+        entry_id uuid, account_id uuid, bank_category_id text collate "C", known boolean
     ) on commit delete rows;
     create temporary table if not exists pulled_removals (plaid_transaction_id text collate "C") on commit delete rows;
 """)
-_ROW_COLUMNS = (
+ROW_COLUMNS = (
     "plaid_transaction_id, plaid_account_id, amount, iso_currency, unofficial_currency, date, authorized_date, "
     "pending, pending_transaction_id, name, merchant_name, bank_category_primary, bank_category_detailed, "
     "bank_category_confidence, payment_channel, content_sha256, claims, heir, root"
 )
+
+ACCOUNT_COLUMNS = ", ".join(BankAccount._fields)
+_NO_ACCOUNTS = text("delete from pulled_accounts")
 
 # Nobody else tells the planner how much is staged; without this one row costs as much as a hundred.
 _COUNT = text("analyze pulled_rows (plaid_transaction_id), pulled_removals (plaid_transaction_id)")
@@ -95,16 +112,17 @@ _MOVE_CURSOR = text("""
         status = case when :heals and status in ('login_required', 'error') then 'ok' else status end,
         error_code = case when :heals and status in ('login_required', 'error') then null else error_code end,
         error_message = case when :heals and status in ('login_required', 'error') then null else error_message end
-    where id = :item_id and removed_at is null and cursor is not distinct from :start_cursor
+    where id = :item_id and removed_at is null and cursor is not distinct from :cursor
     returning update_status
 """)
 _STATUSES = ["UNKNOWN", "NOT_READY", "INITIAL", "HISTORICAL"]
 
 _UPSERT_ACCOUNTS = text("""
-    insert into accounts as a (user_id, item_id, plaid_account_id, persistent_account_id, name, official_name, mask,
+    insert into accounts as a (id, user_id, item_id, plaid_account_id, persistent_account_id, name, official_name, mask,
         type, subtype, available_balance, current_balance, credit_limit, iso_currency, unofficial_currency)
-    select :user_id, :item_id, plaid_account_id, persistent_account_id, name, official_name, mask, type,
-        subtype, available_balance, current_balance, credit_limit, iso_currency, unofficial_currency
+    select md5(cast(:item_id as text) || ':' || plaid_account_id)::uuid, :user_id, :item_id, plaid_account_id,
+        persistent_account_id, name, official_name, mask, type, subtype, available_balance, current_balance,
+        credit_limit, iso_currency, unofficial_currency
     from pulled_accounts
     on conflict (plaid_account_id) do update set
         persistent_account_id = excluded.persistent_account_id, name = excluded.name,
@@ -126,13 +144,15 @@ _REMOVE = text("""
     where t.plaid_transaction_id = r.plaid_transaction_id and t.removed_at is null and t.user_id = :user_id
 """)
 # A row's entry: its own; else that of the first row of its chain; else that of the row which the chain claims, unless
-# yet another live row holds it; else a new one, shared by the chain.
+# yet another live row holds it; else a new one, shared by the chain. A new entry's id follows from what the bank calls
+# the row, so a ledger that is built again from the same pages has the same documents.
 _RESOLVE = text("""
     update pulled_rows as s set
         entry_id = f.entry_id, account_id = f.account_id, bank_category_id = f.bank_category_id, known = f.known
     from (
         select s.plaid_transaction_id,
-            coalesce(own.entry_id, of_root.entry_id, claimed.entry_id, root.new_entry_id) as entry_id,
+            coalesce(own.entry_id, of_root.entry_id, claimed.entry_id,
+                md5(cast(:item_id as text) || ':' || s.root)::uuid) as entry_id,
             a.id as account_id, coalesce(detailed.id, main.id, 'UNCATEGORIZED') as bank_category_id,
             own.id is not null as known
         from pulled_rows as s
@@ -177,9 +197,9 @@ _UPDATE = text("""
 """)
 _NEW_ENTRIES = text("""
     insert into entries (id, user_id)
-    select distinct s.entry_id, :user_id
-    from pulled_rows as s join pulled_rows as root on root.plaid_transaction_id = s.root
-    where not s.known and s.entry_id = root.new_entry_id
+    select distinct entry_id, :user_id from pulled_rows
+    where not known and entry_id = md5(cast(:item_id as text) || ':' || root)::uuid
+    on conflict (id) do nothing
 """)
 _INSERT = text("""
     insert into transactions (plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
@@ -195,28 +215,38 @@ _INSERT = text("""
 """)
 
 
-def stage(connection: Connection, update: Update) -> int:
-    """Copies the update beside the ledger and answers how many of its rows are not there yet; takes no owner's lock."""
+def open_stages(connection: Connection) -> None:
+    """Makes the temporary tables if this connection has none; they are empty in each transaction."""
     connection.execute(_STAGES)
-    _copy(connection, "pulled_accounts", ", ".join(BankAccount._fields), update.accounts)
-    _copy(
-        connection, "pulled_rows", _ROW_COLUMNS, ((*row, claims, heir, root) for row, claims, heir, root in update.rows)
+
+
+def stage(connection: Connection, update: Update) -> Staged:
+    """Copies a whole update beside the ledger and compares; takes no owner's lock."""
+    open_stages(connection)
+    copy_rows(connection, "pulled_accounts", ACCOUNT_COLUMNS, update.accounts)
+    copy_rows(
+        connection, "pulled_rows", ROW_COLUMNS, ((*row, claims, heir, root) for row, claims, heir, root in update.rows)
     )
-    _copy(connection, "pulled_removals", "plaid_transaction_id", ((plaid_id,) for plaid_id in update.removed))
+    copy_rows(connection, "pulled_removals", "plaid_transaction_id", ((plaid_id,) for plaid_id in update.removed))
+    return compare(connection, len(update.rows), len(update.removed))
+
+
+def compare(connection: Connection, told: int, removals: int) -> Staged:
+    """Takes staged rows away that the ledger holds already; takes no owner's lock."""
     dropped = connection.execute(_DROP_UNCHANGED).rowcount
     connection.execute(_COUNT)
-    return len(update.rows) - dropped
+    return Staged(told, told - dropped, removals)
 
 
-def move_cursor(connection: Connection, target: Target, update: Update) -> str:
-    """Stores the end cursor and answers the item's update status; raises CursorMoved if it began elsewhere."""
+def move_cursor(connection: Connection, target: Target, end_cursor: str | None, update_status: str) -> str:
+    """Stores the end cursor and answers the item's update status; raises CursorMoved if it stands elsewhere."""
     moved = connection.execute(
         _MOVE_CURSOR,
         {
             "item_id": target.item_id,
-            "start_cursor": target.start_cursor,
-            "end_cursor": update.end_cursor,
-            "update_status": update.update_status,
+            "cursor": target.cursor,
+            "end_cursor": end_cursor,
+            "update_status": update_status,
             "statuses": _STATUSES,
             "heals": target.heals,
         },
@@ -226,14 +256,31 @@ def move_cursor(connection: Connection, target: Target, update: Update) -> str:
     return str(moved)
 
 
-def store(connection: Connection, target: Target, update: Update, staged: int) -> Applied:
-    """Brings the ledger to the staged update; the caller holds the owner's lock. Raises PlaidContract."""
+def store_accounts(connection: Connection, item_id: UUID, user_id: str, accounts: Sequence[BankAccount]) -> int:
+    """Brings these accounts to what the bank tells and answers how many differed; the caller holds the owner's lock."""
+    if not accounts:
+        return 0
+    open_stages(connection)
+    connection.execute(_NO_ACCOUNTS)
+    copy_rows(connection, "pulled_accounts", ACCOUNT_COLUMNS, accounts)
+    return _store_staged_accounts(connection, {"item_id": item_id, "user_id": user_id})
+
+
+def store(connection: Connection, target: Target, staged: Staged) -> Applied:
+    """Brings the ledger to what is staged; the caller holds the owner's lock. Raises PlaidContract."""
     bound = {"item_id": target.item_id, "user_id": target.user_id}
-    connection.execute(_UPSERT_ACCOUNTS, bound)
-    balances.snapshot(connection, target.item_id, target.user_id)
-    removed = connection.execute(_REMOVE, bound).rowcount if update.removed else 0
-    added, modified = _store_rows(connection, target, bound) if staged else (0, 0)
-    return Applied(added, modified, removed, unchanged=len(update.rows) - added - modified)
+    accounts = _store_staged_accounts(connection, bound)
+    removed = connection.execute(_REMOVE, bound).rowcount if staged.removals else 0
+    added, modified = _store_rows(connection, target, bound) if staged.differing else (0, 0)
+    if removed:
+        reviews.reconsider(connection, target.user_id)
+    return Applied(added, modified, removed, staged.told - added - modified, accounts)
+
+
+def _store_staged_accounts(connection: Connection, bound: dict[str, Any]) -> int:
+    written = connection.execute(_UPSERT_ACCOUNTS, bound).rowcount
+    balances.snapshot(connection, bound["item_id"], bound["user_id"])
+    return written
 
 
 def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -> tuple[int, int]:
@@ -250,7 +297,8 @@ def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -
     return added, modified
 
 
-def _copy(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+def copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+    """Copies rows into a table in the order of `columns`, a list of names."""
     lines = "".join("\t".join(map(_copied, row)) + "\n" for row in rows)
     if lines:
         cursor: Any = connection.connection.cursor()

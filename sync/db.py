@@ -97,6 +97,16 @@ def transaction(
 
 
 @contextmanager
+def transaction_on(
+    connection: Connection, *, statement_seconds: float = STATEMENT_SECONDS, lock_seconds: float = LOCK_SECONDS
+) -> Iterator[None]:
+    """As transaction, on a connection that the caller holds for several of them: its temporary tables live on."""
+    with _translated(), connection.begin():
+        _open(connection, None, statement_seconds, lock_seconds)
+        yield
+
+
+@contextmanager
 def snapshot(
     engine: Engine, user_id: str | None = None, *, statement_seconds: float = STATEMENT_SECONDS
 ) -> Iterator[Connection]:

@@ -1,48 +1,76 @@
-"""All pages of one update from Plaid, or none.
+"""All pages of one update from Plaid, or as many as the rate limit lets through.
 
 Plaid's pages belong together: a failure on any of them, and above all "the data changed while you paged", means that
 the pages already read are worth nothing. They are thrown away and the loop begins again at the cursor it started with.
-Nothing is written here, so a crash costs time only. Called by pull.py without any lock on the ledger.
+Only a limit that is reached breaks nothing: the pages stay on the shelf and the next pull goes on behind them. Few
+pages stay in memory, many go to the shelf as they come, so a crash costs time only. Called by pull.py without any lock
+on the ledger.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Protocol
 
-from sync.errors import PlaidContract, PlaidMutation, PlaidTransient
-from sync.pages import Page, Update, fold
+from sync.errors import PlaidContract, PlaidMutation, PlaidPaced, PlaidRateLimited, PlaidTransient
+from sync.kept_pages import Window
+from sync.pages import Page
 from sync.plaid import Plaid
 from sync.plaid_codes import FLOORS
 
 RESTARTS = 5
 _TRANSIENT_RESTARTS = 2
 _LONGEST_UPDATE = 2000
+_PATIENCE_SECONDS = 2.0  # slept for our own pace in one run, all waits together: the worker serves others meanwhile
+
+
+class Shelf(Protocol):
+    """Where the pages of an update go that is too long for memory, or has to wait."""
+
+    def offer(self, window: Window) -> None:
+        """Moves the window's pages from memory to the shelf if they have become too many."""
+
+    def put(self, window: Window) -> None:
+        """Moves the window's pages from memory to the shelf."""
+
+    def clear(self) -> None:
+        """Throws away what is on the shelf."""
 
 
 @dataclass
 class Run:
-    """The account of one pull, successful or not: what its row in sync_runs says."""
+    """The account of one pull, successful or not: what its row in sync_runs says, pages since the last restart."""
 
     started_at: datetime
     start_cursor: str | None
     pages: int = 0
     restarts: int = 0
     request_ids: list[str] = field(default_factory=list)
+    patience: float = _PATIENCE_SECONDS
 
 
-def fetch(plaid: Plaid, token: str, run: Run) -> Update:
-    """Answers the whole update after the run's start cursor; raises the PlaidError that ended the last attempt."""
+def fetch(plaid: Plaid, token: str, run: Run, window: Window, shelf: Shelf) -> None:
+    """Brings the window to its last page; raises the PlaidError that ended the last attempt.
+
+    After PlaidRateLimited, which PlaidPaced is too, all pages so far are on the shelf; after another error none.
+    """
     while True:
         try:
-            return fold(list(_pages(plaid, token, run)))
+            return _to_the_end(plaid, token, run, window, shelf)
+        except PlaidRateLimited:
+            shelf.put(window)
+            raise
         except (PlaidTransient, PlaidMutation) as error:
+            if window.shelved:
+                shelf.clear()
+            window.begin_again()
             if run.restarts >= _restarts_for(error):
                 raise
             run.restarts += 1
+            run.pages = 0
             if not isinstance(error, PlaidMutation):
                 time.sleep(random.uniform(0.05, 0.2) * 2**run.restarts)  # noqa: S311 - jitter, no secret
 
@@ -53,21 +81,24 @@ def _restarts_for(error: PlaidTransient | PlaidMutation) -> int:
     return 0 if error.plaid_code in FLOORS else _TRANSIENT_RESTARTS
 
 
-def _pages(plaid: Plaid, token: str, run: Run) -> Iterator[Page]:
-    cursor = run.start_cursor
-    asked = {"", cursor}
-    run.pages = 0
-    while run.pages < _LONGEST_UPDATE:
-        page = plaid.transactions_sync(token, cursor)
+def _to_the_end(plaid: Plaid, token: str, run: Run, window: Window, shelf: Shelf) -> None:
+    while window.has_more:
+        if window.count >= _LONGEST_UPDATE:
+            raise PlaidContract("the pages do not end")
+        window.add(_page(plaid, token, window.next_cursor, run))
+        shelf.offer(window)
+
+
+def _page(plaid: Plaid, token: str, cursor: str | None, run: Run) -> Page:
+    while True:
+        try:
+            page = plaid.transactions_sync(token, cursor)
+        except PlaidPaced as paced:
+            if paced.seconds > run.patience:
+                raise
+            run.patience -= paced.seconds
+            time.sleep(paced.seconds)
+            continue
         run.pages += 1
         run.request_ids.append(page.request_id)
-        if page.has_more and page.next_cursor in asked:
-            raise PlaidContract("there are more pages, but the cursor does not move on")
-        if not page.next_cursor and run.start_cursor is not None:
-            raise PlaidContract("an update after a cursor ends without one")
-        yield page
-        if not page.has_more:
-            return
-        cursor = page.next_cursor
-        asked.add(cursor)
-    raise PlaidContract("the pages do not end")
+        return page

@@ -1,8 +1,8 @@
-"""Plaid's pages of one update, checked and folded into what the ledger has to hold afterwards.
+"""Plaid's pages, read and checked: what the ledger stores of each row, and a digest of the whole object.
 
-Pure: no I/O, no clock. A page is read as it arrives (the rows keep only what the ledger stores, and a digest of the
-whole object); when the last page is in, `fold` decides for each transaction id: its final row, or gone. A page that
-breaks Plaid's contract raises PlaidContract before anything is written. Used by plaid.py (read_page) and pull.py.
+Pure: no I/O, no clock. A page is read as it arrives, and again when it is stored from the pages that are kept. One
+that breaks Plaid's contract raises PlaidContract before anything is written; no refusal quotes a value. Used by
+plaid.py, items.py and kept_pages.py.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
@@ -91,37 +91,12 @@ class Page:
     has_more: bool
     update_status: str
     request_id: str
-
-
-class StagedRow(NamedTuple):
-    """A row to store, with its place in a chain of rows for one real-world transaction.
-
-    `claims` is the id whose entry it takes over, `heir` the staged row that takes over its own, `root` the first staged
-    row of its chain (itself when it stands alone).
-    """
-
-    row: BankRow
-    claims: str | None
-    heir: str | None
-    root: str
-
-
-@dataclass(frozen=True)
-class Update:
-    """All pages of one update, folded: the state to reach, whatever the ledger holds now."""
-
-    accounts: list[BankAccount]
-    rows: list[StagedRow]
-    removed: list[str]
-    end_cursor: str | None
-    update_status: str
-    pages: int
-    anomalies: int
+    raw: bytes = field(default=b"", repr=False)
 
     @property
-    def empty(self) -> bool:
-        """Whether there is nothing to store but the cursor."""
-        return not (self.accounts or self.rows or self.removed)
+    def rows(self) -> int:
+        """How many rows it tells of."""
+        return len(self.added) + len(self.modified) + len(self.removed)
 
 
 def parse_json(text: bytes) -> Any:
@@ -129,8 +104,11 @@ def parse_json(text: bytes) -> Any:
     return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
 
 
-def read_page(body: Any) -> Page:
-    """Checks all eight keys and every field the ledger uses; raises PlaidContract naming the first that is wrong."""
+def read_page(body: Any, raw: bytes = b"") -> Page:
+    """Checks all eight keys and every field the ledger uses; raises PlaidContract naming the first that is wrong.
+
+    `raw` are the bytes that the body was parsed from: they stay with the page, to be kept.
+    """
     if not isinstance(body, dict):
         raise PlaidContract("the page is not an object")
     missing = [key for key in _KEYS if key not in body]
@@ -147,6 +125,7 @@ def read_page(body: Any) -> Page:
         has_more=body["has_more"],
         update_status=_STATUS.get(_word(body, "transactions_update_status"), "UNKNOWN"),
         request_id=_word(body, "request_id"),
+        raw=raw,
     )
 
 
@@ -206,62 +185,6 @@ def content_digest(transaction: Json) -> bytes:
     """SHA-256 of Plaid's whole object in canonical form: equal digests mean there is nothing to write."""
     text = json.dumps(transaction, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(_SHAPE + text.encode()).digest()
-
-
-def fold(pages: list[Page]) -> Update:
-    """Folds the pages in order: later pages override earlier ones, inside one page a removal wins (an anomaly)."""
-    accounts: dict[str, BankAccount] = {}
-    final: dict[str, BankRow | None] = {}
-    anomalies = 0
-    for page in pages:
-        accounts.update((account.plaid_account_id, account) for account in page.accounts)
-        told = {row.plaid_transaction_id: row for row in (*page.added, *page.modified)}
-        anomalies += sum(gone in told for gone in page.removed)
-        for part in (told, dict.fromkeys(page.removed)):
-            for plaid_id, row in part.items():
-                final.pop(plaid_id, None)
-                final[plaid_id] = row
-    last = pages[-1]
-    return Update(
-        accounts=list(accounts.values()),
-        rows=_chain([row for row in final.values() if row is not None]),
-        removed=[plaid_id for plaid_id, row in final.items() if row is None],
-        end_cursor=last.next_cursor or None,
-        update_status=last.update_status,
-        pages=len(pages),
-        anomalies=anomalies,
-    )
-
-
-def _chain(rows: list[BankRow]) -> list[StagedRow]:
-    """Ties each row to the one it posts. Of two rows claiming one id the first keeps the claim."""
-    staged = {row.plaid_transaction_id for row in rows}
-    claims: dict[str, str] = {}
-    heirs: dict[str, str] = {}
-    for row in rows:
-        own, pending = row.plaid_transaction_id, row.pending_transaction_id
-        if pending is None or pending in heirs or own in (pending, *_ancestors(pending, claims)):
-            continue
-        claims[own], heirs[pending] = pending, own
-    return [StagedRow(row, claims.get(own), heirs.get(own), _root(own, claims, staged)) for own, row in _by_id(rows)]
-
-
-def _by_id(rows: list[BankRow]) -> Iterator[tuple[str, BankRow]]:
-    return ((row.plaid_transaction_id, row) for row in rows)
-
-
-def _ancestors(start: str, claims: Mapping[str, str]) -> Iterator[str]:
-    while start in claims:
-        start = claims[start]
-        yield start
-
-
-def _root(start: str, claims: Mapping[str, str], staged: set[str]) -> str:
-    root = start
-    for ancestor in _ancestors(start, claims):
-        if ancestor in staged:
-            root = ancestor
-    return root
 
 
 # --- one field each; every refusal names the field, never its value (it is personal data) ---

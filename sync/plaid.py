@@ -81,7 +81,8 @@ class Plaid:
         }
         if cursor is not None:
             request["cursor"] = cursor
-        return read_page(self._call("transactions_sync", request))
+        raw = self._send("transactions_sync", request)
+        return read_page(_object_in("transactions_sync", raw), raw)
 
     def link_token_create(self, user_id: str, *, update: UpdateMode | None = None, hosted: bool = False) -> LinkToken:
         """A token that opens Link for a new bank or, with `update`, for an item; `hosted`: at an address of Plaid's."""
@@ -154,14 +155,7 @@ class Plaid:
             raise
 
     def _call(self, endpoint: str, request: dict[str, Any]) -> dict[str, Any]:
-        raw = self._send(endpoint, request)
-        try:
-            body = parse_json(raw)
-        except ValueError:
-            raise PlaidTransient(f"{endpoint}: the answer is not JSON") from None
-        if not isinstance(body, dict):
-            raise PlaidContract(f"{endpoint}: the answer is not an object")
-        return body
+        return _object_in(endpoint, self._send(endpoint, request))
 
     def _send(self, endpoint: str, request: dict[str, Any]) -> bytes:
         from urllib3.exceptions import HTTPError
@@ -183,6 +177,16 @@ class Plaid:
         wait = self._limits.take(endpoint, request.get("access_token"))
         if wait > 0:
             raise PlaidPaced(endpoint, wait)
+
+
+def _object_in(endpoint: str, raw: bytes) -> dict[str, Any]:
+    try:
+        body = parse_json(raw)
+    except ValueError:
+        raise PlaidTransient(f"{endpoint}: the answer is not JSON") from None
+    if not isinstance(body, dict):
+        raise PlaidContract(f"{endpoint}: the answer is not an object")
+    return body
 
 
 def translated(endpoint: str, status: int | None, body: str | bytes | None) -> PlaidError:

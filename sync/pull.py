@@ -1,10 +1,10 @@
 """The pull: Plaid -> ledger, one item at a time.
 
 `wanted` of an item grows with every webhook, `done` follows when a pull that began after it has committed. A pull
-fetches all pages of an update, then stores rows, cursor, `done` and the record of the run in one transaction. A
-session lock keeps two workers from fetching one item at once; it is efficiency only, the cursor's compare-and-set is
-what keeps them right. A crash anywhere leaves the old cursor and `wanted` ahead of `done`: the redelivered task, or
-the sweep, pulls again. Called by the worker's tasks, with nothing but the item's id.
+fetches all pages of an update, then stores rows, cursor, `done` and the record of the run in one transaction, of a
+large update in the last of several. A session lock keeps two workers from fetching one item at once; it is efficiency
+only, the cursor's compare-and-set is what keeps them right. A crash anywhere leaves the old cursor and `wanted` ahead
+of `done`: the redelivered task, or the sweep, pulls again. Called by the worker's tasks, with the item's id alone.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DataError, IntegrityError
 
-from sync import freshness, log, tokens
+from sync import freshness, imports, kept_pages, log, tokens
 from sync.apply import NOTHING, Applied, CursorMoved, Target, move_cursor, stage, store
 from sync.db import lock_owners, retrying, sqlstate, transaction
 from sync.deps import Deps
 from sync.errors import (
+    PagesDamaged,
     PlaidContract,
     PlaidError,
     PlaidItemGone,
     PlaidMutation,
+    PlaidPaced,
     PlaidRateLimited,
     PlaidRefused,
     PlaidTransient,
@@ -34,12 +36,15 @@ from sync.errors import (
     VaultUnavailable,
 )
 from sync.fetch import Run, fetch
+from sync.fold import Told, Update, fold
+from sync.imports import SIZES, Shelf, Sizes, discard
 from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_condition
 from sync.item_lock import hold_item
-from sync.pages import Update
+from sync.kept_pages import Window
 from sync.plaid_codes import FLOORS
 from sync.steps import step
-from sync.vault import Sealed
+from sync.store_kept import store_kept
+from sync.vault import DataKey, Sealed
 
 _log = log.get(__name__)
 
@@ -47,6 +52,8 @@ _ROUNDS = 20
 _APPLY_SECONDS = 600.0
 _LOCK_SECONDS = 60.0
 _FIRST_RETRY, _LAST_RETRY = 5.0, 3600.0
+# Calls come free one by one: it pays to come back for several.
+_PACED_SECONDS = 5.0
 _FIRST_POLL, _LAST_POLL = timedelta(seconds=2), timedelta(hours=6)
 
 _ITEM = text("""
@@ -63,7 +70,11 @@ _SETTLE = text("""
     update item_pulls set done = greatest(done, :wanted), failures = 0, retry_at = :retry_at, last_pulled_at = :now
     where item_id = :item_id
 """)
-_POSTPONE = text("update item_pulls set failures = failures + 1, retry_at = :retry_at where item_id = :item_id")
+# A pull that came further failed only so far as it has to wait: its next wait is no longer than this one.
+_POSTPONE = text("""
+    update item_pulls set failures = case when :further then 1 else failures + 1 end, retry_at = :retry_at
+    where item_id = :item_id
+""")
 _RECORD = text("""
     insert into sync_runs (item_id, started_at, start_cursor, end_cursor, pages, restarts, added, modified, removed,
         unchanged, anomalies, outcome, error_code, request_ids)
@@ -76,8 +87,9 @@ _RECORD = text("""
 class PullResult:
     """How pulling one item ended, all rounds together.
 
-    `outcome` is that of the last round: applied, nothing, deferred, failed; idle when nothing was owed, busy when
-    another worker holds the item. `retry_at` is when it is owed again without anybody asking.
+    `outcome` is that of the last round: applied, nothing, paced (the rate limit; pages fetched so far are kept),
+    deferred, failed; idle when nothing was owed, busy when another worker holds the item. `retry_at` is when it is owed
+    again without anybody asking.
     """
 
     outcome: str = "idle"
@@ -101,7 +113,33 @@ class PullResult:
         )
 
 
-def pull_item(deps: Deps, item_id: UUID) -> PullResult:
+@dataclass
+class _Pull:
+    """One round's pull of one item: what it is to satisfy, and how it ended."""
+
+    deps: Deps
+    item: Row[Any]
+    wanted: int
+    run: Run
+    sizes: Sizes
+    retry_at: datetime | None = None
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where the pages go that do not stay in memory."""
+        return Shelf(self.deps, self.item.id, self.item.user_id, self.sizes)
+
+    def conclude(self, connection: Connection, applied: Applied, told: Told, update_status: str) -> None:
+        """Records the run and settles what was owed, in the transaction that moved the cursor."""
+        item, outcome = self.item, "applied" if applied.changes else "nothing"
+        _record(connection, item, self.run, outcome, applied=applied, told=told)
+        freshness.pulled(connection, self.deps, item.id, item.user_id, changed=applied.changes > 0)
+        # Last, because webhooks touch this row too.
+        self.retry_at = _next_poll(self.deps.now(), item.created_at, update_status)
+        _settle(connection, self.deps, item, self.wanted, self.retry_at)
+
+
+def pull_item(deps: Deps, item_id: UUID, sizes: Sizes = SIZES) -> PullResult:
     """Pulls until nothing is owed; failures are recorded with their retry, not raised. Twice at once is safe."""
     result = PullResult()
     while result.rounds < _ROUNDS:
@@ -109,7 +147,9 @@ def pull_item(deps: Deps, item_id: UUID) -> PullResult:
             if not alone:
                 return replace(result, outcome="busy")
             while (owed := _owed(deps, item_id)) and result.rounds < _ROUNDS:
-                result = _round(deps, *owed, result)
+                item, verdict, wanted = owed
+                pull = _Pull(deps, item, wanted, Run(deps.now(), item.cursor), sizes)
+                result = _round(pull, verdict, result)
         # A webhook that came after the last look found the item held: look once more now that it is free.
         row = _read(deps, item_id)
         if row is None or not row.owed:
@@ -132,37 +172,41 @@ def _owed(deps: Deps, item_id: UUID) -> tuple[Row[Any], Verdict, int] | None:
     return (row, verdict, first.wanted) if row is not None and row.owed else None
 
 
-def _round(deps: Deps, item: Row[Any], verdict: Verdict, wanted: int, result: PullResult) -> PullResult:
+def _round(pull: _Pull, verdict: Verdict, result: PullResult) -> PullResult:
+    deps, item = pull.deps, pull.item
     if item.removed_at is not None or item.status == "revoked" or (verdict.broke and not verdict.asked):
         with transaction(deps.engine) as connection:
-            _settle(connection, deps, item, wanted, None)
+            _settle(connection, deps, item, pull.wanted, None)
         return result.after("nothing", NOTHING, None)
-    run = Run(deps.now(), item.cursor)
     try:
-        update = _fetch(deps, item, run)
+        window = imports.resume(deps, item.id, item.user_id, item.cursor)
+        _fetch(pull, window)
         step("pull:fetched")
-        applied, retry_at = _apply(deps, item, wanted, update, run, heals=not verdict.broke)
+        applied = _store(pull, window, heals=not verdict.broke)
         step("pull:committed")
     except CursorMoved:
-        _overtaken(deps, item, run)
+        _overtaken(pull)
         return result.after("deferred", NOTHING, None)
-    except (PlaidError, VaultFailed, IntegrityError, DataError) as error:
-        return result.after(*_failed(deps, item, wanted, run, error))
+    except (PlaidError, PagesDamaged, VaultFailed, IntegrityError, DataError) as error:
+        return result.after(*_failed(pull, error))
     outcome = "applied" if applied.changes else "nothing"
-    _log.info("pulled", item_id=str(item.id), outcome=outcome, pages=update.pages, **applied.__dict__)
-    return result.after(outcome, applied, retry_at)
+    _log.info("pulled", item_id=str(item.id), outcome=outcome, pages=window.count, **applied.__dict__)
+    return result.after(outcome, applied, pull.retry_at)
 
 
-def _fetch(deps: Deps, item: Row[Any], run: Run) -> Update:
+def _fetch(pull: _Pull, window: Window) -> None:
+    deps, item = pull.deps, pull.item
     assert deps.plaid is not None
+    if not window.has_more:
+        return
     token = _token(deps, item)
     try:
-        return fetch(deps.plaid, token, run)
+        fetch(deps.plaid, token, pull.run, window, pull.shelf)
     except PlaidItemGone as gone:
         renewed = _token(deps, _read(deps, item.id))
         if renewed == token:
             raise tokens.lost(deps, item.id, gone) from None
-        return fetch(deps.plaid, renewed, run)  # the token was rotated while we held the old one
+        fetch(deps.plaid, renewed, pull.run, window, pull.shelf)  # the token was rotated while we held the old one
 
 
 def _token(deps: Deps, item: Row[Any] | None) -> str:
@@ -172,23 +216,30 @@ def _token(deps: Deps, item: Row[Any] | None) -> str:
     return deps.vault.decrypt(item.id, Sealed.of(item))
 
 
+def _store(pull: _Pull, window: Window, *, heals: bool) -> Applied:
+    deps, item = pull.deps, pull.item
+    target = Target(item.id, item.user_id, item.cursor, heals)
+    if window.shelved:
+        pull.shelf.put(window)
+        return store_kept(deps, target, window, pull.sizes, pull.conclude)
+    update = fold(window.pages)
+    keeps = not update.empty and deps.settings.plaid_pages_days > 0
+    return _apply(pull, target, update, window, kept_pages.open_key(deps, item.id) if keeps else None)
+
+
 @retrying
-def _apply(
-    deps: Deps, item: Row[Any], wanted: int, update: Update, run: Run, *, heals: bool
-) -> tuple[Applied, datetime | None]:
-    target = Target(item.id, item.user_id, run.start_cursor, heals)
+def _apply(pull: _Pull, target: Target, update: Update, window: Window, key: DataKey | None) -> Applied:
+    deps = pull.deps
     with transaction(deps.engine, statement_seconds=_APPLY_SECONDS, lock_seconds=_LOCK_SECONDS) as connection:
-        staged = 0 if update.empty else stage(connection, update)
-        lock_owners(connection, [f"users/{item.user_id}"])
-        update_status = move_cursor(connection, target, update)
-        applied = NOTHING if update.empty else store(connection, target, update, staged)
-        _record(connection, item, run, "applied" if applied.changes else "nothing", applied=applied, update=update)
-        freshness.pulled(connection, deps, item.id, item.user_id, changed=applied.changes > 0)
-        # Last, because webhooks touch this row too.
-        retry_at = _next_poll(deps.now(), item.created_at, update_status)
-        _settle(connection, deps, item, wanted, retry_at)
+        staged = None if update.empty else stage(connection, update)
+        lock_owners(connection, [f"users/{target.user_id}"])
+        update_status = move_cursor(connection, target, update.end_cursor, update.update_status)
+        applied = NOTHING if staged is None else store(connection, target, staged)
+        if key is not None and imports.keeps(deps, applied):
+            kept_pages.keep(connection, key, target.item_id, window, deps.now())
+        pull.conclude(connection, applied, update, update_status)
         step("pull:applied")
-    return applied, retry_at
+    return applied
 
 
 def _next_poll(now: datetime, created_at: datetime, update_status: str) -> datetime | None:
@@ -198,36 +249,46 @@ def _next_poll(now: datetime, created_at: datetime, update_status: str) -> datet
     return now + min(max(now - created_at, _FIRST_POLL), _LAST_POLL)
 
 
-def _overtaken(deps: Deps, item: Row[Any], run: Run) -> None:
-    with transaction(deps.engine) as connection:
-        _record(connection, item, run, "deferred", error_code="cursor-moved")
-    _log.info("pull_overtaken", item_id=str(item.id))
+def _overtaken(pull: _Pull) -> None:
+    discard(pull.deps, pull.item.id, pull.item.user_id)
+    with transaction(pull.deps.engine) as connection:
+        _record(connection, pull.item, pull.run, "deferred", error_code="cursor-moved")
+    _log.info("pull_overtaken", item_id=str(pull.item.id))
 
 
-def _failed(
-    deps: Deps, item: Row[Any], wanted: int, run: Run, error: Exception
-) -> tuple[str, Applied, datetime | None]:
+def _failed(pull: _Pull, error: Exception) -> tuple[str, Applied, datetime | None]:
     """Records the failure, what the user is told of it, and when to try again (never, if only the user can mend it)."""
+    deps, item, run = pull.deps, pull.item, pull.run
+    if not isinstance(error, PlaidRateLimited | VaultFailed):
+        discard(deps, item.id, item.user_id)
     was = Condition(item.status, item.error_code, item.error_message, item.consent_expires_at)
     code = getattr(error, "plaid_code", None) or getattr(error, "code", None) or "ledger-refused"
     told = condition_of_error({"error_code": code, "display_message": getattr(error, "display_message", None)}, was)
     final = told is not was
-    retry_at = None if final else deps.now() + timedelta(seconds=_delay(error, item.failures))
-    outcome = "deferred" if isinstance(error, PlaidMutation) else "failed"
+    further = isinstance(error, PlaidPaced) or (isinstance(error, PlaidRateLimited) and run.pages > 0)
+    wait = _delay(error, 0 if further else item.failures)
+    retry_at = None if final else deps.now() + timedelta(seconds=wait)
+    outcome = _outcome(error)
     with transaction(deps.engine) as connection:
         if final:
             lock_owners(connection, [f"users/{item.user_id}"])
             set_condition(connection, item.id, told)
         _record(connection, item, run, outcome, error_code=code)
         if final:
-            _settle(connection, deps, item, wanted, None)
+            _settle(connection, deps, item, pull.wanted, None)
         else:
-            connection.execute(_POSTPONE, {"item_id": item.id, "retry_at": retry_at})
+            connection.execute(_POSTPONE, {"item_id": item.id, "retry_at": retry_at, "further": further})
     expected = isinstance(error, PlaidTransient | PlaidMutation | PlaidRateLimited | VaultUnavailable) or final
     _log.log(
         30 if expected else 40, "pull_failed", item_id=str(item.id), code=code, reason=_reason(error), retry_at=retry_at
     )
     return outcome, NOTHING, retry_at
+
+
+def _outcome(error: Exception) -> str:
+    if isinstance(error, PlaidRateLimited):
+        return "paced"
+    return "deferred" if isinstance(error, PlaidMutation) else "failed"
 
 
 def _reason(error: Exception) -> str:
@@ -236,6 +297,8 @@ def _reason(error: Exception) -> str:
 
 
 def _delay(error: Exception, failures: int) -> float:
+    if isinstance(error, PlaidPaced):
+        return max(error.seconds, _PACED_SECONDS)
     backoff = min(_FIRST_RETRY * 2.0**failures, _LAST_RETRY) * random.uniform(0.5, 1.5)  # noqa: S311 - jitter
     return max(backoff, _floor(error) * random.uniform(1.0, 1.25))  # noqa: S311 - jitter
 
@@ -248,7 +311,7 @@ def _floor(error: Exception) -> float:
             return FLOORS.get(error.plaid_code or "", 0.0)
         case PlaidRefused():
             return 3600.0  # our request or our settings are wrong: a person has to mend it
-        case VaultUnavailable():
+        case VaultUnavailable() | PagesDamaged():
             return 0.0
         case PlaidContract() | VaultFailed():
             return 900.0
@@ -267,7 +330,7 @@ def _record(
     outcome: str,
     *,
     applied: Applied = NOTHING,
-    update: Update | None = None,
+    told: Told | None = None,
     error_code: str | None = None,
 ) -> None:
     connection.execute(
@@ -276,8 +339,8 @@ def _record(
             **run.__dict__,
             **applied.__dict__,
             "item_id": item.id,
-            "end_cursor": update.end_cursor if update else None,
-            "anomalies": update.anomalies if update else 0,
+            "end_cursor": told.end_cursor if told else None,
+            "anomalies": told.anomalies if told else 0,
             "outcome": outcome,
             "error_code": error_code,
         },

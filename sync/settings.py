@@ -34,6 +34,7 @@ class Settings:
     plaid_webhook_url: str = ""
     plaid_redirect_uri: str | None = None
     plaid_limits: str = ""
+    plaid_pages_days: int = 90
     plaid_country_codes: tuple[str, ...] = ("US",)
     plaid_language: str = "en"
     firebase_project_id: str = ""
@@ -198,6 +199,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "BROWSER_BANK_URL": _HTTP,
     "KMS_KEY_ID": _prefixed("arn:", "alias/"),
     "KMS_ENDPOINT_URL": _HTTP,
+    "PLAID_PAGES_DAYS": _whole(0, 3650),
     "MIRROR_WINDOW_MONTHS": _whole(1, 240),
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),

@@ -3,7 +3,8 @@
 `step(name)` does nothing, unless APP_ENV is local and LIVESPEND_CRASH_AT names that step: then the process is killed
 as if by the kernel, with no chance to clean up. It is the one place besides settings.py that looks at the
 environment, so that neither a setting nor a dependency of the product knows of it.
-Steps: pull:fetched, pull:applied (before the commit), pull:committed, rotate:asked (before Plaid is asked),
+Steps: pull:paged (a page of a large update is kept), pull:fetched, import:folded, import:step (a step is stored that is
+not the last), pull:applied (before the commit), pull:committed, rotate:asked (before Plaid is asked),
 rotate:answered (before the new token is stored), rotate:stored, link:asked (before Plaid is asked), link:answered
 (before the token is stored), link:exchanged, link:stored, mirror:claimed, mirror:built, mirror:committed,
 mirror:acknowledged.
