@@ -24,20 +24,20 @@ def test_an_item_whose_doorbell_was_lost_is_found(linked: Linked) -> None:
     assert linked.deps_for.bells == [("pull_item", {"item_id": str(linked.item_id)})]
 
 
-def test_an_item_that_is_owed_nothing_is_left_alone(linked: Linked) -> None:
+def test_an_item_that_is_owed_nothing_is_left_alone_until_its_look_is_due(linked: Linked) -> None:
     linked.bank.at(None, page(added=[row("a")]))
     linked.pull_owed()
 
-    assert swept(linked, timedelta(hours=11)) == []
+    assert swept(linked, timedelta(hours=7)) == []
 
 
-def test_an_item_that_nobody_asked_about_for_half_a_day_is_pulled(linked: Linked) -> None:
+def test_an_item_that_nobody_asked_about_is_looked_at_within_three_quarters_of_the_promise(linked: Linked) -> None:
     linked.bank.at(None, page(added=[row("a")]))
     linked.pull_owed()
 
-    assert swept(linked, timedelta(hours=13)) == [linked.item_id]
+    assert swept(linked, timedelta(hours=9)) == [linked.item_id]
     assert linked.owed("wanted - done") == 1
-    swept(linked, timedelta(hours=13))
+    swept(linked, timedelta(hours=9))
     assert linked.owed("wanted - done") == 1
 
 
