@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.pull.bank import page, pending, row
+from tests.integration.pull.bank import account, page, pending, row
 from tests.integration.pull.conftest import Linked
 
 
@@ -89,6 +89,44 @@ def test_a_tip_changes_the_amount_and_keeps_the_category(linked: Linked, entry: 
     linked.pull()
 
     assert_posted(linked, entry, 24)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"date": "2026-12-02", "authorized_date": "2026-11-04"},
+        {"date": "2026-12-02", "authorized_date": None},
+        {"name": "SHELL OIL 57444", "merchant_name": "Shell"},
+        {"account_id": "acc-2"},
+        {"iso_currency_code": "EUR"},
+        {"iso_currency_code": None, "unofficial_currency_code": "BTC"},
+        {"amount": -20},
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("order", ["one page", "removed first", "removed last", "never removed"])
+def test_whatever_posting_changes_it_is_the_same_entry(
+    linked: Linked, entry: UUID, changed: dict[str, object], order: str
+) -> None:
+    told = posted("q") | changed
+    accounts = [account("acc-1"), account("acc-2")]
+    steps = {
+        "one page": [{"added": [told], "removed": ["p"]}],
+        "removed first": [{"removed": ["p"]}, {"added": [told]}],
+        "removed last": [{"added": [told]}, {"removed": ["p"]}],
+        "never removed": [{"added": [told]}],
+    }[order]
+
+    for number, step in enumerate(steps, 1):
+        linked.bank.at(f"C{number}", page(accounts=accounts, to=f"C{number + 1}", **step))  # type: ignore[arg-type]
+        linked.pull()
+
+    assert_posted(linked, entry, told["amount"])
+    assert linked.database.sql(
+        "select t.name, t.date::text, t.iso_currency, t.unofficial_currency, a.plaid_account_id "
+        "from transactions as t join accounts as a on a.id = t.account_id where t.removed_at is null"
+    ) == [tuple(told[key] for key in
+                ("name", "date", "iso_currency_code", "unofficial_currency_code", "account_id"))]  # fmt: skip
 
 
 def test_the_users_category_survives_a_later_update_from_the_bank(linked: Linked, entry: UUID) -> None:
