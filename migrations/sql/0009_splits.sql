@@ -136,17 +136,21 @@ begin
 end
 $$;
 
--- Rights. Splits are all the user's: the API may write every column but the keys, and delete. A rule's category on an
--- entry is written by the worker as rows arrive, and by the API when the user changes a rule. That gives the API no
--- power it lacks: it may set the user's category of the same rows and make any rule, and row-level security holds it
--- to rows and categories of its own user; the bank's columns stay out of its reach. Where a pass over older entries
--- stands is the worker's to say (done), that one is owed the API's (wanted).
+-- Rights. Splits are all the user's: the API may write every column but the keys, and delete. The worker changes no
+-- word of the user's, but carries them from one entry to another when the bank tells late that two are one: it keeps the
+-- columns of an entry that this takes, and no others. A rule's category on an entry is written by the worker as rows
+-- arrive, and by the API when the user changes a rule. That gives the API no power it lacks: it may set the user's
+-- category of the same rows and make any rule, and row-level security holds it to rows and categories of its own user;
+-- the bank's columns stay out of its reach. That a pass over older entries is owed is the API's to say (wanted), that it
+-- is done the worker's.
 grant create on schema public to livespend_marker;
 alter function marks_splits() owner to livespend_marker;
 revoke all on function marks_splits() from public;
 revoke create on schema public from livespend_marker;
-grant select on splits to livespend_marker, livespend_mirror, livespend_worker;
-grant insert, delete on splits to livespend_worker;               -- entries that turn out to be one carry theirs along
+grant select on splits to livespend_marker, livespend_mirror;
+grant select, insert, delete on splits to livespend_worker;
+revoke update on entries from livespend_worker;
+grant update (user_category_id, rule_category_id, note, removed_at) on entries to livespend_worker;
 grant select, insert, delete on splits to livespend_api;
 grant update (category_id, amount, note) on splits to livespend_api;
 grant select, insert on category_rules, rule_passes to livespend_api;

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.integration.pull.bank import account, page, row
 from tests.integration.pull.conftest import Linked
@@ -113,6 +114,27 @@ def test_a_row_without_a_category_is_spent_all_the_same(linked: Linked, spend: S
         "select bank_category_primary, bank_category_detailed, bank_category_confidence from transactions"
     ) == [(None, None, None)]
     assert spend.by_category() == {"UNCATEGORIZED": Decimal(7)}
+
+
+def test_a_category_that_nobody_knows_counts_under_its_primary_and_is_told_once(linked: Linked, spend: Spend) -> None:
+    """Vector 46: detailed code FOOD_AND_DRINK_MOON."""
+    moon = ("FOOD_AND_DRINK_MOON", "FOOD_AND_DRINK")
+    rows = [filed("a", 7, *moon), filed("b", 8, *moon), filed("c", 9, "MOON_ROCKET", "MOON"), row("d", 1)]
+    linked.bank.at(None, page(added=rows, to="C1"))
+    linked.bank.at("C1", page(modified=rows, to="C2"))
+    with capture_logs() as logged:
+        linked.pull()
+        linked.pull()
+
+    assert spend.by_category() == {"FOOD_AND_DRINK": Decimal(16), "UNCATEGORIZED": Decimal(9)}
+    assert linked.database.sql("select bank_category_detailed from transactions where amount = 7") == [(moon[0],)]
+    told = [line for line in logged if line["event"] == "unknown_category"]
+    assert told == [
+        {"event": "unknown_category", "log_level": "warning", "category": moon[0], "counted_as": moon[1], "rows": 2},
+        {"event": "unknown_category", "log_level": "warning", "category": "MOON_ROCKET", "counted_as": "UNCATEGORIZED",
+         "rows": 1},
+    ]  # fmt: skip
+    assert linked.run("outcome") == "nothing"
 
 
 def test_a_bank_that_renames_a_category_moves_no_spend_of_the_users_own(linked: Linked, spend: Spend) -> None:
