@@ -239,6 +239,20 @@ def _balance(name: str, amount: Decimal | None, iso: str | None) -> Document:
     }
 
 
+def import_document(row: Sequence[Any]) -> Document:
+    """How far a large update of one item has come."""
+    phase, pages, rows, rows_stored, stored_from, started, finished = row
+    return {
+        "phase": phase,
+        "pages": pages,
+        "rows": rows,
+        "rowsStored": rows_stored,
+        "storedFrom": None if stored_from is None else month_name(stored_from),
+        "startedAt": started,
+        "finishedAt": finished,
+    }
+
+
 def budget_document(budget: Budget) -> Document:
     """A monthly limit."""
     return {

@@ -31,19 +31,29 @@ class StagedRow(NamedTuple):
 class Told:
     """What the pages of one update say beside their rows. An anomaly is a row that its own page also removes."""
 
+    accounts: list[BankAccount]
     end_cursor: str | None
     update_status: str
     pages: int
     anomalies: int
+
+    @property
+    def told_accounts(self) -> frozenset[str]:
+        """The accounts that are described."""
+        return frozenset(account.plaid_account_id for account in self.accounts)
 
 
 @dataclass(frozen=True)
 class Update(Told):
     """All pages of one update, folded: the state to reach, whatever the ledger holds now."""
 
-    accounts: list[BankAccount]
     rows: list[StagedRow]
     removed: list[str]
+
+    @property
+    def named_accounts(self) -> frozenset[str]:
+        """The accounts that its rows name."""
+        return frozenset(staged.row.plaid_account_id for staged in self.rows)
 
     @property
     def empty(self) -> bool:
@@ -65,11 +75,11 @@ def fold(pages: list[Page]) -> Update:
             final[plaid_id] = row
     last = pages[-1]
     return Update(
+        accounts=list(accounts.values()),
         end_cursor=last.next_cursor or None,
         update_status=last.update_status,
         pages=len(pages),
         anomalies=anomalies,
-        accounts=list(accounts.values()),
         rows=_chain([row for row in final.values() if row is not None]),
         removed=[plaid_id for plaid_id, row in final.items() if row is None],
     )

@@ -99,7 +99,6 @@ _OLDEST = text("select min(date_trunc('month', coalesce(authorized_date, date)::
 class Folded(Told):
     """A folded window: what the pages say beside their rows, and how many steps their rows make."""
 
-    accounts: list[BankAccount]
     named_accounts: frozenset[str]
     rows: int
     removals: int
@@ -114,17 +113,15 @@ def fold_kept(connection: Connection, pages: Iterable[Page], step_rows: int, at_
     """
     open_stages(connection)
     connection.execute(_TABLES)
-    accounts, told = _spill(connection, pages)
+    told = _spill(connection, pages)
     connection.execute(_LAST_WORD)
     _link(connection)
     all_told = connection.execute(_COUNT).scalar_one()
     connection.execute(_STEPS, {"step_rows": step_rows if all_told > at_once else max(all_told, 1)})
     size = connection.execute(_SIZE).one()
-    named = connection.execute(_NAMED_ACCOUNTS).scalars()
     return Folded(
         **told.__dict__,
-        accounts=accounts,
-        named_accounts=frozenset(named) | {account.plaid_account_id for account in accounts},
+        named_accounts=frozenset(connection.execute(_NAMED_ACCOUNTS).scalars()),
         rows=size.told,
         removals=size.removals,
         steps=size.steps,
@@ -142,7 +139,7 @@ def stage_step(connection: Connection, folded: Folded, step: int) -> tuple[Stage
     return compare(connection, told, removals), oldest
 
 
-def _spill(connection: Connection, pages: Iterable[Page]) -> tuple[list[BankAccount], Told]:
+def _spill(connection: Connection, pages: Iterable[Page]) -> Told:
     accounts: dict[str, BankAccount] = {}
     count = anomalies = 0
     page: Any = None
@@ -154,7 +151,7 @@ def _spill(connection: Connection, pages: Iterable[Page]) -> tuple[list[BankAcco
         copy_rows(connection, "told_rows", _TOLD_COLUMNS, (row for row in decided.values() if row is not None))
         gone = ((plaid_id, "t") for plaid_id, row in decided.items() if row is None)
         copy_rows(connection, "told_rows", "plaid_transaction_id, gone", gone)
-    return list(accounts.values()), Told(page.next_cursor or None, page.update_status, count, anomalies)
+    return Told(list(accounts.values()), page.next_cursor or None, page.update_status, count, anomalies)
 
 
 def _link(connection: Connection) -> None:

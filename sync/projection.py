@@ -23,6 +23,8 @@ from sync.documents import (
     account_document,
     budget_document,
     head_document,
+    import_document,
+    item_document,
     month_document,
     month_name,
     transaction_document,
@@ -162,16 +164,18 @@ def _accounts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
 
 _ITEMS = """
 select i.user_id, i.id::text, i.institution_id, i.institution_name, i.status, i.error_code, i.error_message,
-    i.consent_expires_at
+    i.consent_expires_at,
+    case when i.status in ('ok', 'pending_disconnect') then coalesce(f.state, 'ok') else 'broken' end,
+    f.bank_updated_at, f.changed_at
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join items as i on i.id = w.id and i.user_id = w.user_id and i.removed_at is null
+left join item_freshness as f on f.id = i.id
 """
 
 
 def _items(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     cursor.execute(_ITEMS, _columns(_uuids(keys)))
-    names = ("institutionId", "institutionName", "status", "errorCode", "message", "consentExpiresAt")
-    return {f"users/{row[0]}/items/{row[1]}": dict(zip(names, row[2:], strict=True)) for row in cursor.fetchall()}
+    return {f"users/{row[0]}/items/{row[1]}": item_document(row[2:]) for row in cursor.fetchall()}
 
 
 _CATEGORIES = """
@@ -198,11 +202,24 @@ def _budgets(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     return {f"users/{row[0]}/budgets/{row[1]}": _try(budget_document, Budget(*row[1:])) for row in cursor.fetchall()}
 
 
+_IMPORTS = """
+select i.user_id, i.item_id::text, i.phase, i.pages, i.rows, i.rows_stored, i.stored_from, i.started_at, i.finished_at
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join imports as i on i.item_id = w.id and i.user_id = w.user_id
+"""
+
+
+def _imports(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_IMPORTS, _columns(_uuids(keys)))
+    return {f"users/{row[0]}/imports/{row[1]}": import_document(row[2:]) for row in cursor.fetchall()}
+
+
 KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
     "transactions": _transactions,
     "months": _months,
     "accounts": _accounts,
     "items": _items,
+    "imports": _imports,
     "categories": _categories,
     "budgets": _budgets,
 }
@@ -218,6 +235,7 @@ union select 'users/' || user_id || '/months/' || to_char(month, 'YYYY-MM')
     from transactions where user_id = any (%(users)s) and removed_at is null
 union all select 'users/' || user_id || '/accounts/' || id from accounts where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/items/' || id from items where user_id = any (%(users)s)
+union all select 'users/' || user_id || '/imports/' || item_id from imports where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/categories/' || id from categories where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/budgets/' || id from budgets where user_id = any (%(users)s)
 """

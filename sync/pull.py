@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from sync import freshness, imports, kept_pages, log, tokens
+from sync.accounts import meet
 from sync.apply import NOTHING, Applied, CursorMoved, Target, move_cursor, stage, store
 from sync.db import lock_owners, retrying, sqlstate, transaction
 from sync.deps import Deps
@@ -223,6 +224,11 @@ def _store(pull: _Pull, window: Window, *, heals: bool) -> Applied:
         pull.shelf.put(window)
         return store_kept(deps, target, window, pull.sizes, pull.conclude)
     update = fold(window.pages)
+    try:
+        meet(deps, item.id, update.told_accounts, update.named_accounts)
+    except PlaidRateLimited:
+        pull.shelf.put(window)
+        raise
     keeps = not update.empty and deps.settings.plaid_pages_days > 0
     return _apply(pull, target, update, window, kept_pages.open_key(deps, item.id) if keeps else None)
 

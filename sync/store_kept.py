@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, text
 
 from sync import kept_pages
+from sync.accounts import meet
 from sync.apply import NOTHING, Applied, CursorMoved, Target, move_cursor, store
 from sync.db import lock_owners, retrying, transaction, transaction_on
 from sync.deps import Deps
@@ -149,6 +150,9 @@ class _Import(Progress):
         self._window = window
         self._conclude = conclude
 
+    def folded(self, folded: Folded) -> None:
+        meet(self._deps, self._target.item_id, folded.told_accounts, folded.named_accounts)
+
     def begins(self, connection: Connection) -> None:
         if connection.execute(_STILL_WANTED, self._bound(window_id=self._window.id)).first() is None:
             raise CursorMoved
@@ -171,7 +175,7 @@ class _Import(Progress):
 def _know_all_accounts(deps: Deps, target: Target, folded: Folded) -> None:
     with transaction(deps.engine) as connection:
         here = connection.execute(_ACCOUNTS, {"item_id": target.item_id}).scalars().all()
-    if folded.named_accounts - {account.plaid_account_id for account in folded.accounts} - set(here):
+    if folded.named_accounts - folded.told_accounts - set(here):
         raise PlaidContract("a transaction names an account that Plaid did not send")
 
 

@@ -8,7 +8,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import accounts, freshness, hosted_link, idempotency, links, log, pendings, purge, rules, tokens, window
+from sync import (
+    accounts,
+    freshness,
+    hosted_link,
+    idempotency,
+    imports,
+    kept_pages,
+    links,
+    log,
+    pendings,
+    purge,
+    rules,
+    tokens,
+    window,
+)
 from sync import pull as pulls
 from sync import sweep as sweeps
 from workers.app import app, deps
@@ -86,6 +100,12 @@ def forget_keys() -> None:
     idempotency.forget_old(deps())
 
 
+def forget_pages() -> None:
+    """Forgets old pages of the bank's, imports that nobody goes on with, and the documents of those that are over."""
+    kept_pages.forget_old(deps())
+    imports.forget_old(deps())
+
+
 def forget_links() -> None:
     """Forgets uses of Link and their intents that ended long ago."""
     links.forget_old(deps())
@@ -114,6 +134,7 @@ for _body in (
     move_window,
     expire_pendings,
     forget_keys,
+    forget_pages,
     forget_links,
 ):
     app.task(_body, name=_body.__name__)

@@ -17,7 +17,16 @@ with live as (
            case coalesce(t.iso_currency, '')
                when '' then null when 'JPY' then 0 when 'KWD' then 3 else 2 end as places
     from transactions t join entries e on e.id = t.entry_id
-    where t.removed_at is null and e.removed_at is null)
+    where t.removed_at is null and e.removed_at is null),
+-- Every live row in the pieces that its user cut it into: the parts, and what is left if anything is.
+pieces as (
+    select live.*, s.category_id as piece_of, s.amount as piece from live join splits s on s.entry_id = live.entry_id
+    union all
+    select live.*, live.category, live.amount - cut.amount
+    from live cross join lateral (
+        select coalesce(sum(s.amount), 0) as amount, count(*) as parts
+        from splits s where s.entry_id = live.entry_id) cut
+    where cut.parts = 0 or cut.amount <> live.amount)
 """
 
 _TRANSACTIONS = (
@@ -34,6 +43,12 @@ select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
                           when rule_category_id is not null then 'rule' else 'bank' end,
     'bankCategory', bank_category_detailed, 'note', note, 'pending', pending, 'source', source,
     'accountId', account_id::text, 'paymentChannel', payment_channel, 'expired', expired_at is not null,
+    'splits', coalesce((
+        select jsonb_agg(jsonb_build_object('categoryId', s.category_id, 'amount', trim_scale(s.amount)::text,
+            'amountMinor', round(s.amount * (10::numeric ^ places))::bigint, 'note', s.note) order by s.position)
+        from splits s where s.entry_id = live.entry_id), '[]'),
+    'remainder', trim_scale(amount - cut)::text, 'remainderMinor', round((amount - cut) * (10::numeric ^ places))::bigint,
+    'splitsExceed', case when cut > 0 then amount < cut when cut < 0 then amount > cut else false end,
     'review', (
         select jsonb_build_object('id', r.id, 'state', r.state,
             'otherEntryId', case r.state when 'confirmed' then r.posted_entry_id else r.pending_entry_id end,
@@ -45,7 +60,9 @@ select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
         from (select *, case when iso_currency is null then null else 2 end as digits from reviews) r
         where r.posted_entry_id = live.entry_id and r.state in ('open', 'undone')
            or r.pending_entry_id = live.entry_id and r.state = 'confirmed'))
-from live where day >= (select first_month from mirror_window)
+from live cross join lateral (
+    select coalesce(sum(s.amount), 0) as cut from splits s where s.entry_id = live.entry_id) as parts
+where day >= (select first_month from mirror_window)
 """
 )
 
@@ -53,27 +70,33 @@ _MONTHS = (
     _LIVE
     + """
 , by_category as (
-    select user_id, to_char(day, 'YYYY-MM') as month, iso_currency, unofficial_currency, category,
-           exists (select from spend_exclusions x where x.category_id = category) as outside,
-           sum(amount) as amount, count(*) as rows, count(*) filter (where pending) as waiting, max(places) as places
-    from live where expired_at is null group by 1, 2, 3, 4, 5),
+    select user_id, to_char(day, 'YYYY-MM') as month, iso_currency, unofficial_currency, piece_of as category,
+           exists (select from spend_exclusions x where x.category_id = piece_of) as outside,
+           sum(piece) as amount, count(distinct entry_id) as rows, max(places) as places
+    from pieces where expired_at is null group by 1, 2, 3, 4, 5),
+whole as (
+    select user_id, to_char(day, 'YYYY-MM') as month, coalesce(iso_currency, unofficial_currency) as currency,
+           count(*) as rows, count(*) filter (where pending) as waiting
+    from live where expired_at is null group by 1, 2, 3),
 by_currency as (
-    select user_id, month, iso_currency, jsonb_build_object(
+    select c.user_id, c.month, iso_currency, jsonb_build_object(
         'digits', max(places),
         'spendMinor', round(coalesce(sum(amount) filter (where not outside), 0) * (10::numeric ^ max(places)))::bigint,
         'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text,
-        'count', sum(rows), 'pendingCount', sum(waiting),
+        'count', max(w.rows), 'pendingCount', max(w.waiting),
         'categories', coalesce(jsonb_object_agg(category, jsonb_build_object(
-            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', rows))
+            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', c.rows))
             filter (where not outside), '{}'),
         'outside', coalesce(jsonb_object_agg(category, jsonb_build_object(
-            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', rows))
+            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', c.rows))
             filter (where outside), '{}')) as document
-    from by_category where iso_currency is not null group by 1, 2, 3),
+    from by_category c join whole w on (w.user_id, w.month, w.currency) = (c.user_id, c.month, c.iso_currency)
+    group by 1, 2, 3),
 by_code as (
-    select user_id, month, unofficial_currency, jsonb_build_object(
-        'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text, 'count', sum(rows)) as document
-    from by_category where unofficial_currency is not null group by 1, 2, 3),
+    select c.user_id, c.month, unofficial_currency, jsonb_build_object(
+        'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text, 'count', max(w.rows)) as document
+    from by_category c join whole w on (w.user_id, w.month, w.currency) = (c.user_id, c.month, c.unofficial_currency)
+    group by 1, 2, 3),
 months as (
     select user_id, to_char(day, 'YYYY-MM') as month, count(*) filter (where expired_at is null) as rows,
            count(*) filter (where expired_at is null and pending) as waiting, count(expired_at) as expired
@@ -115,6 +138,11 @@ select 'users/' || user_id || '/items/' || id, jsonb_build_object('institutionId
     case when status in ('login_required', 'revoked', 'error') then 'broken' else coalesce(state, 'ok') end)
 from items left join item_freshness using (id, user_id) where removed_at is null
 """
+_IMPORTS = """
+select 'users/' || user_id || '/imports/' || item_id, jsonb_build_object('phase', phase, 'pages', pages, 'rows', rows,
+    'rowsStored', rows_stored, 'storedFrom', to_char(stored_from, 'YYYY-MM'))
+from imports
+"""
 _CATEGORIES = """
 select 'users/' || user_id || '/categories/' || id, jsonb_build_object('name', name)
 from categories where user_id is not null and removed_at is null
@@ -136,7 +164,7 @@ def documents(database_url: str) -> dict[str, dict[str, Any]]:
     expected: dict[str, dict[str, Any]] = {}
     with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read")
-        for statement in (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _CATEGORIES, _BUDGETS, _HEADS):
+        for statement in (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _CATEGORIES, _BUDGETS, _HEADS):
             cursor.execute(statement)
             expected.update(cursor.fetchall())
     return expected

@@ -23,6 +23,11 @@ def test_every_kind_of_document_equals_plain_sql(books, mirrored, assert_mirrore
         "insert into budgets (user_id, category_id, iso_currency, limit_amount, starts_month) "
         "values ('ada', 'TRAVEL', 'USD', 100, '2026-11-01')"
     )
+    database.sql(
+        "insert into imports (item_id, user_id, window_id, phase, pages, rows, stored_from, started_at, told_at) "
+        "values (%s, 'ada', gen_random_uuid(), 'storing', 7, 3500, '2026-11-01', now(), now())",
+        ada.item,
+    )
     database.sql("update items set status = 'login_required', error_code = 'ITEM_LOGIN_REQUIRED' where user_id = 'bob'")
 
     mirrored()

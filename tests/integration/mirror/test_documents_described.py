@@ -64,6 +64,11 @@ def test_every_emitted_field_is_described_and_every_described_field_is_emitted(
         "insert into budgets (user_id, category_id, iso_currency, limit_amount, starts_month) "
         "values ('ada', 'FOOD_AND_DRINK', 'USD', 100, '2026-11-01')"
     )
+    database.sql(
+        "insert into imports (item_id, user_id, window_id, phase, pages, rows, stored_from, started_at, told_at) "
+        "values (%s, 'ada', gen_random_uuid(), 'storing', 7, 3500, '2026-11-01', now(), now())",
+        ada.item,
+    )
     database.sql("update transactions set name = repeat('n', 1100000) where entry_id = %s", rows[0])
 
     mirrored()
