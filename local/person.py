@@ -51,7 +51,7 @@ class Person:
         token = self._call("POST", "/api/link-tokens", {})["linkToken"]
         typed = {"institution_id": institution, "username": username, "password": password}
         done = self.bank("/_local/link/connect", {"link_token": token, **typed})
-        return dict(self._call("POST", "/api/items", {"publicToken": done["public_token"]})["item"])
+        return dict(self._call("POST", "/api/items", {"publicToken": done["public_token"], "linkToken": token})["item"])
 
     def bank(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Calls the local bank; raises Refused with its answer."""

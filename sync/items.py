@@ -15,12 +15,14 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, text
 
 from sync import fields, link_sessions, links
+from sync.accounts import finish_choice, offer_choice
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
 from sync.documents import account_document, item_document
 from sync.errors import ItemNotFound, LinkSessionNotFound, PlaidError, PlaidItemGone, UpdateModeToken
 from sync.inbox import Condition, condition_of_error, set_condition
 from sync.link_tokens import UpdateMode
+from sync.purge import tombstone
 from sync.twins import Told
 from sync.users import get_user
 from sync.vault import Sealed, Vault
@@ -57,12 +59,6 @@ _REPAIRED = text("""
 _WANT = text("""
     update item_pulls set wanted = wanted + 1, failures = 0, retry_at = null where item_id = :id
 """)
-_REMOVE_ITEM = text("update items set removed_at = now() where id = :id and removed_at is null")
-_REMOVE_ACCOUNTS = text("update accounts set removed_at = now() where item_id = :id and removed_at is null")
-_REMOVE_TRANSACTIONS = text("""
-    update transactions set removed_at = now()
-    where account_id in (select id from accounts where item_id = :id) and removed_at is null
-""")
 # What the item's error says Link has to offer in update mode.
 _ASK_FOR_ACCOUNTS = ("NEW_ACCOUNTS_AVAILABLE", "NO_ACCOUNTS")
 _ASK_FOR_CONSENT = ("ADDITIONAL_CONSENT_REQUIRED", "ACCESS_NOT_GRANTED")
@@ -93,6 +89,9 @@ def create_link_token(
         if key is not None:  # or it would stand in the way of linking its bank again
             _note_error(deps, user_id, key, gone)
         raise
+    if key is not None and update is not None and update.account_selection:
+        with transaction(deps.engine, user_id) as connection:
+            offer_choice(connection, key, deps.now())
     opened = link_sessions.remember(deps, user_id, link, key)
     return {
         "sessionId": str(opened.session_id),
@@ -144,13 +143,14 @@ def list_accounts(deps: Deps, user_id: str) -> list[Account]:
 
 
 def unlink(deps: Deps, user_id: str, item_id: UUID | str) -> tuple[Item, list[Mark]]:
-    """Takes a bank, its accounts and its transactions out of the ledger's live set; raises ItemNotFound.
+    """Takes a bank, its accounts and its newest transactions out of the ledger's live set; raises ItemNotFound.
 
-    Twice is safe: the second marks nothing. The worker then ends the item at Plaid.
+    Twice is safe. The worker then takes the older transactions away, ends the item at Plaid and purges its data.
     """
     key = fields.key(item_id, ItemNotFound)
     marked = _tombstone(deps, user_id, key)
     deps.ring("remove_item", {"item_id": str(key)})
+    deps.ring("purge_item", {"item_id": str(key)})
     return {"id": str(key)}, marked
 
 
@@ -160,6 +160,7 @@ def finish_update(
     """After Link's update mode: the item is ok again and a pull is wanted; raises ItemNotFound. Twice is safe."""
     key = fields.key(item_id, ItemNotFound)
     item, marked = _repair(deps, user_id, key, opening)
+    deps.ring("refresh_accounts", {"item_id": str(key)})
     deps.ring("pull_item", {"item_id": str(key)})
     return item, marked
 
@@ -169,8 +170,7 @@ def _tombstone(deps: Deps, user_id: str, item_id: UUID) -> list[Mark]:
     with edit(deps.engine, user_id) as (connection, marked):
         if connection.execute(_EVER, {"id": item_id}).first() is None:
             raise ItemNotFound
-        for statement in (_REMOVE_TRANSACTIONS, _REMOVE_ACCOUNTS, _REMOVE_ITEM):
-            connection.execute(statement, {"id": item_id})
+        tombstone(connection, item_id)
     return marked
 
 
@@ -179,6 +179,7 @@ def _repair(deps: Deps, user_id: str, item_id: UUID, opening: links.Opening) -> 
     with opening(deps.engine, user_id) as (connection, marked):
         connection.execute(_REPAIRED, {"id": item_id})
         shown = _shown(_find(connection, item_id))
+        finish_choice(connection, item_id, deps.now())
         link_sessions.end_updates(connection, item_id)
         connection.execute(_WANT, {"id": item_id})
     return shown, marked

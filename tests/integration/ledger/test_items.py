@@ -147,7 +147,7 @@ def test_a_repaired_item_is_ok_again_and_pulled(scene: Scene, deps_for: DepsFor)
     assert (item["status"], item["errorCode"]) == ("ok", None)
     assert [f"items/{item_id}"] == paths(marked)
     assert scene.database.sql("select wanted, done, failures, retry_at from item_pulls") == [(2, 1, 0, None)]
-    assert [("pull_item", {"item_id": str(item_id)})] == deps_for.bells
+    assert [(task, {"item_id": str(item_id)}) for task in ("refresh_accounts", "pull_item")] == deps_for.bells
     assert items.finish_update(scene.deps, "alice", item_id)[1] == []
 
 

@@ -110,11 +110,15 @@ MUTATION = error("TRANSACTIONS_SYNC_MUTATION_DURING_PAGINATION", kind="TRANSACTI
 
 @dataclass
 class Bank:
-    """The scripted server; `calls` are the cursors asked for, in order ("" = from the beginning)."""
+    """The scripted server; `calls` are the cursors asked for, in order ("" = from the beginning).
+
+    `others` says what the endpoints answer that are not scripted by name, by path.
+    """
 
     url: str = ""
     script: dict[str, list[Answer]] = field(default_factory=dict)
     removal: list[Answer] = field(default_factory=lambda: [{"request_id": "r"}])
+    others: dict[str, list[Answer]] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
     requests: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     key_fetches: list[str] = field(default_factory=list)
@@ -155,6 +159,8 @@ class Bank:
             if request["key_id"] in self.keys:
                 return {"key": self.keys[request["key_id"]], "request_id": "r"}
             return error("INVALID_WEBHOOK_VERIFICATION_KEY_ID", kind="INVALID_INPUT")
+        if path in self.others:
+            return _next(self.others[path])
         return error("NOT_FOUND", kind="INVALID_REQUEST", status=404)
 
 

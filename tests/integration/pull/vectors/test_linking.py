@@ -1,0 +1,127 @@
+"""Link: more accounts by update mode, the same bank twice, and every crash between Plaid's exchange and our insert."""
+
+from __future__ import annotations
+
+import pytest
+
+from sync import items
+from sync.deps import Deps
+from sync.errors import ItemAlreadyLinked, PlaidError
+from sync.link_intents import open_or_lost
+from tests.fixtures.database import Database
+from tests.fixtures.deps import DepsFor
+from tests.fixtures.plaid import PlaidServer
+from tests.integration.linking.scene import Scene
+from tests.integration.pull.conftest import TOKEN, Linked
+
+KILLED = -9
+
+
+@pytest.fixture
+def scene(deps_for: DepsFor, database: Database, plaid_server: PlaidServer) -> Scene:
+    """User u1, signed up, with no bank yet."""
+    database.sql("insert into users (id) values ('u1')")
+    return Scene(deps_for, database, plaid_server)
+
+
+@pytest.mark.parametrize(("code", "offered"), [(None, False), ("NEW_ACCOUNTS_AVAILABLE", True), ("NO_ACCOUNTS", True)])
+def test_update_mode_offers_the_choice_of_accounts_when_there_is_one(
+    linked: Linked, api: Deps, code: str | None, offered: bool
+) -> None:
+    """Vector 51: NEW_ACCOUNTS_AVAILABLE, then update mode adds an account."""
+    linked.bank.others["/link/token/create"] = [{"link_token": "link-1", "expiration": "2026-11-20T16:00:00Z"}]
+    linked.database.sql("update items set error_code = %s", code)
+
+    opened = items.create_link_token(api, "u1", linked.item_id)
+
+    path, request = linked.bank.requests[-1]
+    assert (path, request["access_token"], "products" in request) == ("/link/token/create", TOKEN, False)
+    assert request.get("update") == ({"account_selection_enabled": True} if offered else None)
+    assert linked.one("select mode from link_sessions where id = %s", opened["sessionId"]) == "update"
+    assert linked.owed("accounts_offered_at is not null") == offered
+
+
+def test_the_same_bank_again_is_refused_before_its_public_token_is_spent(scene: Scene) -> None:
+    """Vector 57: the same user links the same institution and accounts again."""
+    first = scene.link()
+    told = scene.told(first)
+    again = scene.plaid.link("u1")
+
+    with pytest.raises(ItemAlreadyLinked) as refused:
+        scene.exchange(again, **told)
+
+    assert refused.value.item_id == first
+    assert len(scene.plaid.requests("/item/public_token/exchange")) == 1
+    assert (scene.one("select count(*) from items"), scene.intents()) == (1, ["stored"])
+    assert scene.plaid.call("/item/public_token/exchange", public_token=again)["item_id"]
+
+
+def test_the_same_bank_again_is_given_back_when_the_browser_hid_it(scene: Scene) -> None:
+    """Vector 57: the same user links the same institution and accounts again."""
+    first = scene.link()
+    kept = scene.at_plaid()
+
+    with pytest.raises(ItemAlreadyLinked) as refused:
+        scene.link()
+
+    assert refused.value.item_id == first
+    assert scene.at_plaid() == kept
+    assert (scene.one("select count(*) from items"), scene.intents("state, problem")) == (
+        1,
+        [("removed", "item-already-linked"), ("stored", None)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("crash_at", "left", "settled"),
+    [
+        ("link:asked", "asked", "removed"),
+        ("link:exchanged", "exchanged", "removed"),
+        ("link:stored", "stored", "stored"),
+    ],
+)
+def test_an_exchange_that_was_killed_leaves_no_item_that_nobody_knows(
+    scene: Scene, crash_at: str, left: str, settled: str
+) -> None:
+    """Vector 64: the exchange succeeded, the insert did not."""
+    assert scene.exchange_in_child(scene.plaid.link("u1"), crash_at) == KILLED
+    assert scene.intents() == [left]
+    assert scene.sweep() == []  # somebody may still be at it
+
+    scene.wait(minutes=4)
+    scene.sweep()
+
+    assert scene.intents() == [settled]
+    assert scene.at_plaid() == [row[0] for row in scene.database.sql("select plaid_item_id from items")]
+    assert scene.one("select count(*) from link_intents where ciphertext is not null") == 0
+    assert scene.sweep() == []
+
+
+def test_an_item_whose_token_died_with_the_process_is_told_to_the_operator(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Vector 64: the exchange succeeded, the insert did not."""
+    assert scene.exchange_in_child(scene.plaid.link("u1"), "link:answered") == KILLED
+    scene.wait(minutes=4)
+
+    scene.sweep()
+
+    assert scene.intents("state, problem") == [("lost", "plaid-public-token")]
+    with scene.worker.engine.connect() as connection:
+        assert [told["state"] for told in open_or_lost(connection)] == ["lost"]
+    assert "link_lost" in capsys.readouterr().out
+
+
+def test_an_item_that_plaid_will_not_remove_is_asked_for_until_it_does(scene: Scene) -> None:
+    """Vector 64: the exchange succeeded, the insert did not."""
+    scene.plaid.fault("error", path="/accounts/get")
+    scene.plaid.fault("error", path="/item/remove", times=2)
+
+    with pytest.raises(PlaidError):
+        scene.link()
+    assert (scene.intents(), len(scene.at_plaid())) == (["unwanted"], 1)
+    for _ in range(2):
+        scene.wait(hours=1)
+        scene.sweep()
+
+    assert (scene.intents(), scene.at_plaid()) == (["removed"], [])
