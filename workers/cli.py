@@ -13,6 +13,7 @@ import click
 
 from sync.errors import LivespendError
 from workers.keys_commands import keys, tokens
+from workers.link_commands import links
 from workers.mirror_commands import mirror
 
 
@@ -23,6 +24,7 @@ def livespend() -> None:
 
 
 livespend.add_command(mirror)
+livespend.add_command(links)
 livespend.add_command(keys)
 livespend.add_command(tokens)
 

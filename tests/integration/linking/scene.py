@@ -122,9 +122,21 @@ class Scene:
     def _timed(self, deps: Deps) -> Deps:
         return dataclasses.replace(deps, now=lambda: self.clock() + self.passed)
 
+    def command(self, *words: str) -> str:
+        """What an operator's command says."""
+        command = [sys.executable, "-m", "workers.cli", *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=self._environment(""), capture_output=True, text=True, timeout=60, check=True
+        ).stdout
+
     def _child(self, code: str, crash_at: str, *arguments: str, told: str = "") -> int:
+        command = [sys.executable, "-c", code, *arguments]
+        environment = self._environment(crash_at)
+        return subprocess.run(command, cwd=ROOT, env=environment, input=told.encode(), timeout=60).returncode
+
+    def _environment(self, crash_at: str) -> dict[str, str]:
         settings = self.deps_for.settings
-        environment = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ} | {
+        return {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ} | {
             "APP_ENV": "local",
             "API_DATABASE_URL": settings.api_database_url,
             "WORKER_DATABASE_URL": settings.worker_database_url,
@@ -135,5 +147,3 @@ class Scene:
             "TOKEN_KEY_FILE": settings.token_key_file,
             "LIVESPEND_CRASH_AT": crash_at,
         }
-        command = [sys.executable, "-c", code, *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment, input=told.encode(), timeout=60).returncode

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from sync import items
 from sync.deps import Deps
 from sync.errors import ItemAlreadyLinked, PlaidError
-from sync.link_intents import open_or_lost
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer
@@ -107,8 +108,9 @@ def test_an_item_whose_token_died_with_the_process_is_told_to_the_operator(
     scene.sweep()
 
     assert scene.intents("state, problem") == [("lost", "plaid-public-token")]
-    with scene.worker.engine.connect() as connection:
-        assert [told["state"] for told in open_or_lost(connection)] == ["lost"]
+    told = scene.command("links", "--json")
+    assert [(link["state"], link["user_id"]) for link in json.loads(told)["links"]] == [("lost", "u1")]
+    assert "0 open, 1 lost" in scene.command("links")
     assert "link_lost" in capsys.readouterr().out
 
 
