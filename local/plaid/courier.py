@@ -21,6 +21,7 @@ RETRIES = 6
 _FIRST_DELAY, _GROWTH = 30.0, 4.0
 _HELD_SECONDS = 2.0
 _AT_ONCE = 16
+_SHORTEST_WAIT = 0.005
 
 
 class Courier:
@@ -55,7 +56,7 @@ class Courier:
             _HELD_SECONDS,
         )
         busy = len(self._sending) >= _AT_ONCE
-        seconds = None if next_due is None or busy else max(next_due - Clock.machine_seconds(), 0.001)
+        seconds = None if next_due is None or busy else max(next_due - Clock.machine_seconds(), _SHORTEST_WAIT)
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:
@@ -63,7 +64,10 @@ class Courier:
 
     def _send_due(self, session: aiohttp.ClientSession) -> None:
         now = Clock.machine_seconds()
-        late = "update outbox set state = 'due' where state = 'held' and due_at <= ?"
+        late = (
+            "update outbox set state = 'due' where state = 'held' and due_at <= ? and not exists"
+            " (select 1 from outbox o where o.item = outbox.item and o.state in ('due', 'sending') and o.attempts = 0)"
+        )
         self._world.store.run(late, now - _HELD_SECONDS)
         room = _AT_ONCE - len(self._sending)
         due = "select * from outbox where state = 'due' and due_at <= ? order by due_at, id limit ?"

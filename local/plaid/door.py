@@ -10,7 +10,6 @@ import hmac
 import logging
 import re
 import sqlite3
-from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
@@ -22,19 +21,12 @@ from local.plaid.errors import PlaidError
 from local.plaid.faults import Fault
 from local.plaid.fields import check
 from local.plaid.limits import table
+from local.plaid.screens import screen
 from local.plaid.world import World
 
 _LARGEST_BODY = 256 * 1024 * 1024
 _COMPRESSED_FROM = 1024
 _LOCAL_ORIGIN = re.compile(r"https?://(127\.0\.0\.1|localhost|\[::1\])(:\d+)?")
-_PAGES = {
-    "/": ("bank.html", "text/html"),
-    "/bank.js": ("bank.js", "text/javascript"),
-    "/link/shim.js": ("shim.js", "text/javascript"),
-    "/link/picker": ("picker.html", "text/html"),
-    "/link/picker.js": ("picker.js", "text/javascript"),
-    "/page.css": ("page.css", "text/css"),
-}
 _log = logging.getLogger("local.plaid")
 WORLD = web.AppKey("world", World)
 
@@ -69,17 +61,11 @@ async def _cors(request: web.Request, handler: Any) -> web.StreamResponse:
 
 
 async def _dispatch(request: web.Request) -> web.StreamResponse:
-    if request.method == "GET" and request.path in _PAGES:
-        return _page(request.path)
+    if request.method == "GET" and (page := screen(request.path)) is not None:
+        return page
     if request.path.startswith("/_local/"):
         return await _admin(request)
     return await _plaid(request)
-
-
-def _page(path: str) -> web.Response:
-    name, kind = _PAGES[path]
-    text = (files("local.plaid") / "pages" / name).read_text("utf-8")
-    return web.Response(text=text, content_type=kind, charset="utf-8", headers={"Cache-Control": "no-store"})
 
 
 async def _admin(request: web.Request) -> web.Response:

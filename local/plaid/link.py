@@ -132,9 +132,10 @@ def _heal(world: World, row: sqlite3.Row, ask: dict[str, Any]) -> int:
 
 
 def note_event(world: World, ask: dict[str, Any]) -> dict[str, Any]:
-    """Adds an event to the session, as the picker does when a view changes."""
+    """Adds an event to the open session, as the picker does when a view changes; one that comes late is dropped."""
     row = link_tokens.opened(world, ask["link_token"])
-    link_sessions.note(world, row, ask["name"], ask.get("metadata") or {})
+    if link_sessions.is_open(world, row):
+        link_sessions.note(world, row, ask["name"], ask.get("metadata") or {})
     return {}
 
 

@@ -26,6 +26,11 @@ def begin(world: World, token: sqlite3.Row) -> str:
     return str(row["session_id"]) if row else _start(world, token)
 
 
+def is_open(world: World, token: sqlite3.Row) -> bool:
+    """Whether a session of the token has begun and not ended."""
+    return _open(world, token) is not None
+
+
 def note(world: World, token: sqlite3.Row, name: str, metadata: dict[str, Any]) -> None:
     """Adds an event to the open session."""
     begin(world, token)
@@ -56,12 +61,7 @@ def leave(world: World, token: sqlite3.Row, error: dict[str, Any] | None, status
     note(world, token, "EXIT", told | {"exit_status": status})
     metadata = {"link_session_id": session_id, "status": status or ""}
     left = {"error": error, "metadata": metadata}
-    outcome = {"exit": left, "on_exit": left} if error else {"exit": {"error": _NO_ERROR, "metadata": metadata}}
-    _end(world, token, outcome, "EXITED", [])
-
-
-# The client wants an error object in `exit` even when the user just left.
-_NO_ERROR = {"error_type": "", "error_code": "", "error_message": "", "display_message": None}
+    _end(world, token, {"exit": left, "on_exit": left}, "EXITED", [])
 
 
 def _end(world: World, token: sqlite3.Row, outcome: dict[str, Any], status: str, public: list[str]) -> None:

@@ -38,7 +38,7 @@
       this.frame = document.createElement("iframe");
       this.frame.title = "Link your bank";
       this.frame.id = "plaid-link-iframe";
-      this.frame.src = server + "/link/picker#" + encodeURIComponent(this.config.token || "");
+      this.frame.src = server + "/link/picker" + this.query() + "#" + encodeURIComponent(this.config.token || "");
       this.frame.style.cssText =
         "width:100%;max-width:400px;height:100%;max-height:640px;border:0;border-radius:14px;background:#fff;box-shadow:0 20px 60px rgba(0,0,0,.35)";
       this.overlay.setAttribute("role", "dialog");
@@ -52,6 +52,16 @@
       document.addEventListener("keydown", this.onKey, true);
       this.frame.addEventListener("load", () => this.frame && this.frame.focus());
       this.event("OPEN");
+    }
+
+    /* Back from an OAuth bank with receivedRedirectUri; or, where there is no room for a pop-up, leave for it. */
+    query() {
+      const asked = new URLSearchParams();
+      const received = this.config.receivedRedirectUri;
+      const state = received && new URL(received, location.href).searchParams.get("oauth_state_id");
+      if (state) asked.set("oauth_state_id", state);
+      if (window.innerWidth < 600) asked.set("redirect", "1");
+      return asked.size ? "?" + asked : "";
     }
 
     exit(options, callback) {
@@ -90,6 +100,7 @@
       if (kind === "session") this.sessionId = data.link_session_id;
       if (kind === "event") this.note(data);
       if (kind === "success") this.succeed(data);
+      if (kind === "redirect" && new URL(data.url).origin === server) location.assign(data.url);
       if (kind === "exit") this.finish(data.error);
     }
 
