@@ -128,3 +128,21 @@ export type BudgetProgress = MonthTotals["budgets"][number];
 export type Account = v.InferOutput<typeof accountSchema>;
 export type Item = v.InferOutput<typeof itemSchema>;
 export type Budget = v.InferOutput<typeof budgetSchema>;
+/** Whether this posted transaction is a pending one that the bank dropped; name and money are the pending one's. */
+const reviewSchema = v.object({
+  id: v.string(),
+  state: v.picklist(["open", "undone", "confirmed"]),
+  otherEntryId: v.string(),
+  name: v.string(),
+  amount: v.string(),
+  currency: v.optional(text, null),
+  unofficialCurrency: v.optional(text, null),
+  currencyDigits: v.optional(v.nullable(whole), null),
+  date: v.string(),
+});
+
+  /** Pending for so long that it counts as never posted: in no total. */
+  expired: v.optional(v.boolean(), false),
+  review: v.optional(v.nullable(reviewSchema), null),
+  expiredCount: v.optional(whole, 0),
+export type Review = v.InferOutput<typeof reviewSchema>;

@@ -24,7 +24,7 @@ export interface MonthRows {
 /** A month's rows, newest first. `archived`: the month is older than what is mirrored as documents. */
 export function useMonthRows(month: Month, totals: Read<MonthTotals> | undefined, archived: boolean): MonthRows {
   const [beyond, setBeyond] = useState(false);
-  const count = totals?.data.count ?? 0;
+  const count = totals === undefined ? 0 : totals.data.count + totals.data.expiredCount;
   const live = useLiveRows(archived ? null : month, count, () => setBeyond(true));
   const listed = useListedRows(month, totals, live.rows, archived || beyond);
   return archived || beyond ? { ...listed, settled: archived ? listed.settled : live.settled } : live;

@@ -1,3 +1,4 @@
+import { notifications } from "@mantine/notifications";
 import { act, render, screen } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { beforeEach, expect, test, vi } from "vitest";
@@ -65,6 +66,7 @@ function serve(edit: () => Promise<Response>) {
 }
 
 beforeEach(() => {
+  notifications.clean();
   network.mockReset();
   vi.stubGlobal("fetch", network);
 });
@@ -108,6 +110,66 @@ test("a pending row says so, and carries the path and version of its document", 
   expect(row).toHaveTextContent("Pending");
   expect(row).toHaveTextContent("$4.50");
   expect([row.dataset["path"], row.dataset["version"]]).toEqual([PATH, "1.7"]);
+});
+
+test("a pending row that never posted says so", () => {
+  serve(() => answer(500, {}));
+  draw(document(7, { expired: true }));
+  const row = screen.getByRole("listitem");
+  expect(row).toHaveTextContent("Expired: never posted");
+  expect(row).not.toHaveTextContent("Pending");
+});
+
+const REVIEW = {
+  id: "r1",
+  state: "open",
+  otherEntryId: "b",
+  name: "SHELL 123",
+  amount: "40",
+  currency: "USD",
+  currencyDigits: 2,
+  date: "2026-11-05",
+};
+
+/** Answers every decision as the API does, and remembers the paths. */
+function decisions(): string[] {
+  const paths: string[] = [];
+  network.mockImplementation((path, init) => {
+    if (init?.method !== "POST") return answer(200, LIST);
+    paths.push(path as string);
+    return answer(200, { marked: [{ path: PATH, version: { epoch: 1, number: 2 } }] });
+  });
+  return paths;
+}
+
+test.each([
+  ["Same", "/api/reviews/r1/confirm"],
+  ["Different", "/api/reviews/r1/decline"],
+])("a dropped pending row is asked about, and the answer %s is sent", async (button, path) => {
+  const paths = decisions();
+  draw(document(1, { review: REVIEW }));
+  const question = screen.getByRole("group", { name: "Question about Blue Bottle" });
+  expect(question).toHaveTextContent(
+    "The bank had “SHELL 123” $40.00 pending and posted “Blue Bottle”. The same payment?",
+  );
+  await userEvent.click(screen.getByRole("button", { name: button }));
+  await vi.waitFor(() => expect(paths).toEqual([path]));
+});
+
+test("a declined question can be taken back for a while", async () => {
+  const paths = decisions();
+  draw(document(1, { review: REVIEW }));
+  await userEvent.click(screen.getByRole("button", { name: "Different" }));
+  await userEvent.click(await screen.findByRole("button", { name: "Undo" }));
+  await vi.waitFor(() => expect(paths).toEqual(["/api/reviews/r1/decline", "/api/reviews/r1/undo"]));
+});
+
+test("joined rows say what they were and can be parted", async () => {
+  const paths = decisions();
+  draw(document(1, { review: { ...REVIEW, state: "confirmed" } }));
+  expect(screen.getByRole("listitem")).toHaveTextContent("Was pending as “SHELL 123” $40.00.");
+  await userEvent.click(screen.getByRole("button", { name: "Undo" }));
+  await vi.waitFor(() => expect(paths).toEqual(["/api/reviews/r1/undo"]));
 });
 
 test("a transaction that the mirror could not write is named, not left out", () => {

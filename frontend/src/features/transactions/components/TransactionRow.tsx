@@ -6,6 +6,7 @@ import { Money } from "@/components/Money";
 import { useEditTransaction } from "@/features/transactions/api/edit-transaction";
 import { CategoryCell } from "@/features/transactions/components/CategoryCell";
 import { NoteDialog } from "@/features/transactions/components/NoteDialog";
+import { ReviewNote } from "@/features/transactions/components/ReviewNote";
 import { RowMenu } from "@/features/transactions/components/RowMenu";
 import type { Row } from "@/features/transactions/rows";
 import type { Transaction } from "@/lib/documents";
@@ -57,10 +58,16 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
           <Text size="xs" c="dimmed" dir="auto" className="truncate">
             {accountName ?? (transaction.source === "manual" ? "Added by you" : "Account")}
           </Text>
-          {transaction.pending && (
-            <Badge size="xs" variant="light" color="yellow">
-              Pending
+          {transaction.expired ? (
+            <Badge size="xs" variant="light" color="gray">
+              Expired: never posted
             </Badge>
+          ) : (
+            transaction.pending && (
+              <Badge size="xs" variant="light" color="yellow">
+                Pending
+              </Badge>
+            )
           )}
           {transaction.currency === null && (
             <Badge size="xs" variant="light" color="gray">
@@ -78,7 +85,12 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
           onChange={(categoryId) => edit.mutate({ categoryId })}
         />
       </div>
-      <Text fw={600} className="row-amount" title={`${transaction.amount} ${transaction.currency ?? ""}`}>
+      <Text
+        fw={600}
+        className="row-amount"
+        title={`${transaction.amount} ${transaction.currency ?? ""}`}
+        {...(transaction.expired ? { c: "dimmed", td: "line-through" } : {})}
+      >
         <Money
           exact={transaction.amount}
           currency={transaction.currency}
@@ -97,6 +109,7 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
           {note}
         </Text>
       )}
+      {transaction.review !== null && <ReviewNote row={row} review={transaction.review} transactionName={name} />}
       <NoteDialog
         opened={writing}
         note={note}
