@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 _TRY_LOCK = text("select pg_try_advisory_lock(hashtextextended('livespend item ' || :item_id, 0))")
 _UNLOCK = text("select pg_advisory_unlock(hashtextextended('livespend item ' || :item_id, 0))")
@@ -29,4 +30,12 @@ def hold_item(engine: Engine, item_id: UUID) -> Iterator[bool]:
             yield alone
         finally:
             if alone:
-                connection.execute(_UNLOCK, bound)
+                _let_go(connection, bound)
+
+
+def _let_go(connection: Connection, bound: dict[str, str]) -> None:
+    try:
+        connection.execute(_UNLOCK, bound)
+    except DBAPIError as error:
+        if not error.connection_invalidated:  # else the lock ended with its connection, and the work is done
+            raise

@@ -160,6 +160,7 @@ class AwsKms:
 
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+        from botocore.exceptions import ConnectionError as Unreachable
 
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**request)
@@ -168,7 +169,7 @@ class AwsKms:
             code = str(refusal.response.get("Error", {}).get("Code", "unknown"))
             kind = VaultUnavailable if code in _PASSING else VaultFailed
             raise kind(f"AWS KMS refuses {operation}: {code}") from None
-        except HTTPClientError as broken:
+        except (HTTPClientError, Unreachable) as broken:
             raise VaultUnavailable(f"AWS KMS does not answer {operation}: {type(broken).__name__}") from None
         except BotoCoreError as broken:
             raise VaultFailed(f"AWS KMS cannot be asked to {operation}: {type(broken).__name__}") from None

@@ -6,7 +6,9 @@ ids and contexts, never a plaintext. Runs in a thread of this process, or as a p
 
 from __future__ import annotations
 
+import contextlib
 import json
+import socket
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
@@ -46,6 +48,7 @@ class RunningKms:
     _server: ThreadingHTTPServer | None = None
     _thread: threading.Thread | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _connections: set[socket.socket] = field(default_factory=set)
 
     def answer(self, operation: str, ask: dict[str, Any]) -> dict[str, Any]:
         """What one call answers; raises KmsError."""
@@ -67,6 +70,9 @@ class RunningKms:
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
+            for connection in list(self._connections):
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
             self._thread.join(5)
             self._server = None
 
@@ -86,6 +92,14 @@ def start(*, host: str = "127.0.0.1", port: int = 0, region: str = REGION, data:
 def _handler(running: RunningKms) -> type[BaseHTTPRequestHandler]:
     class Door(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+
+        def setup(self) -> None:
+            super().setup()
+            running._connections.add(self.connection)
+
+        def finish(self) -> None:
+            running._connections.discard(self.connection)
+            super().finish()
 
         def do_GET(self) -> None:
             found: dict[str, dict[str, Any]] = {
