@@ -20,6 +20,19 @@ export const headSchema = v.object({
   window: v.object({ firstMonth: v.string() }),
 });
 
+/** Whether this posted transaction is a pending one that the bank dropped; name and money are the pending one's. */
+const reviewSchema = v.object({
+  id: v.string(),
+  state: v.picklist(["open", "undone", "confirmed"]),
+  otherEntryId: v.string(),
+  name: v.string(),
+  amount: v.string(),
+  currency: v.optional(text, null),
+  unofficialCurrency: v.optional(text, null),
+  currencyDigits: v.optional(v.nullable(whole), null),
+  date: v.string(),
+});
+
 export const transactionSchema = v.object({
   version: versionSchema,
   month: v.string(),
@@ -39,6 +52,9 @@ export const transactionSchema = v.object({
   pending: v.boolean(),
   source: v.picklist(["bank", "manual"]),
   accountId: v.optional(text, null),
+  /** Pending for so long that it counts as never posted: in no total. */
+  expired: v.optional(v.boolean(), false),
+  review: v.optional(v.nullable(reviewSchema), null),
 });
 
 /** What stands in the place of a transaction that the mirror could not write: it still counts, so it is shown. */
@@ -63,6 +79,7 @@ export const monthSchema = v.object({
   unofficial: v.optional(v.record(v.string(), v.object({ spend: v.string(), count: whole })), {}),
   count: whole,
   pendingCount: whole,
+  expiredCount: v.optional(whole, 0),
   budgets: v.array(
     v.object({
       budgetId: v.string(),
@@ -121,6 +138,7 @@ export const budgetSchema = v.object({
 });
 
 export type Transaction = v.InferOutput<typeof transactionSchema>;
+export type Review = v.InferOutput<typeof reviewSchema>;
 export type MonthTotals = v.InferOutput<typeof monthSchema>;
 export type CurrencyTotals = v.InferOutput<typeof currencyTotalsSchema>;
 export type CategoryTotal = v.InferOutput<typeof categoryTotalSchema>;
@@ -128,21 +146,3 @@ export type BudgetProgress = MonthTotals["budgets"][number];
 export type Account = v.InferOutput<typeof accountSchema>;
 export type Item = v.InferOutput<typeof itemSchema>;
 export type Budget = v.InferOutput<typeof budgetSchema>;
-/** Whether this posted transaction is a pending one that the bank dropped; name and money are the pending one's. */
-const reviewSchema = v.object({
-  id: v.string(),
-  state: v.picklist(["open", "undone", "confirmed"]),
-  otherEntryId: v.string(),
-  name: v.string(),
-  amount: v.string(),
-  currency: v.optional(text, null),
-  unofficialCurrency: v.optional(text, null),
-  currencyDigits: v.optional(v.nullable(whole), null),
-  date: v.string(),
-});
-
-  /** Pending for so long that it counts as never posted: in no total. */
-  expired: v.optional(v.boolean(), false),
-  review: v.optional(v.nullable(reviewSchema), null),
-  expiredCount: v.optional(whole, 0),
-export type Review = v.InferOutput<typeof reviewSchema>;
