@@ -20,9 +20,14 @@ if TYPE_CHECKING:
 
 _TOTALS = """
 select to_char(date_trunc('month', coalesce(t.authorized_date, t.date)), 'YYYY-MM'),
-       coalesce(t.iso_currency, t.unofficial_currency),
-       coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id), sum(t.amount), count(*)
+       coalesce(t.iso_currency, t.unofficial_currency), piece.category, sum(piece.amount), count(distinct t.id)
 from transactions t join entries e on e.id = t.entry_id
+cross join lateral (
+    select s.category_id, s.amount from splits s where s.entry_id = e.id
+    union all
+    select coalesce(e.user_category_id, e.rule_category_id, t.bank_category_id), t.amount - coalesce(sum(s.amount), 0)
+    from splits s where s.entry_id = e.id having count(*) = 0 or t.amount <> sum(s.amount)
+) as piece(category, amount)
 where t.user_id = %(uid)s and t.removed_at is null and e.removed_at is null and t.iso_currency is not null
 group by 1, 2, 3 order by 1, 2, 3
 """

@@ -47,7 +47,8 @@ select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
         select jsonb_agg(jsonb_build_object('categoryId', s.category_id, 'amount', trim_scale(s.amount)::text,
             'amountMinor', round(s.amount * (10::numeric ^ places))::bigint, 'note', s.note) order by s.position)
         from splits s where s.entry_id = live.entry_id), '[]'),
-    'remainder', trim_scale(amount - cut)::text, 'remainderMinor', round((amount - cut) * (10::numeric ^ places))::bigint,
+    'remainder', trim_scale(amount - cut)::text,
+    'remainderMinor', round((amount - cut) * (10::numeric ^ places))::bigint,
     'splitsExceed', case when cut > 0 then amount < cut when cut < 0 then amount > cut else false end,
     'review', (
         select jsonb_build_object('id', r.id, 'state', r.state,
@@ -85,16 +86,19 @@ by_currency as (
         'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text,
         'count', max(w.rows), 'pendingCount', max(w.waiting),
         'categories', coalesce(jsonb_object_agg(category, jsonb_build_object(
-            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', c.rows))
+            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text,
+            'count', c.rows))
             filter (where not outside), '{}'),
         'outside', coalesce(jsonb_object_agg(category, jsonb_build_object(
-            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text, 'count', c.rows))
+            'minor', round(amount * (10::numeric ^ places))::bigint, 'amount', trim_scale(amount)::text,
+            'count', c.rows))
             filter (where outside), '{}')) as document
     from by_category c join whole w on (w.user_id, w.month, w.currency) = (c.user_id, c.month, c.iso_currency)
     group by 1, 2, 3),
 by_code as (
     select c.user_id, c.month, unofficial_currency, jsonb_build_object(
-        'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text, 'count', max(w.rows)) as document
+        'spend', trim_scale(coalesce(sum(amount) filter (where not outside), 0))::text,
+        'count', max(w.rows)) as document
     from by_category c join whole w on (w.user_id, w.month, w.currency) = (c.user_id, c.month, c.unofficial_currency)
     group by 1, 2, 3),
 months as (

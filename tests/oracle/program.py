@@ -55,6 +55,9 @@ class Program:
         for person in self.people:
             last = person.buy(amount="1", description="The last purchase")["transaction"]["transaction_id"]
             self._wait_for_row(person, last)
+            # What somebody typed in SQL no rule has judged: any edit of rules judges everything again.
+            rule = person.post("/api/rules", {"categoryId": "OTHER", "minAmount": "100000000"})["rule"]
+            person.delete(f"/api/rules/{rule['id']}")
 
     def bank_differences(self, person: Person) -> list[str]:
         """Names each transaction that the bank holds and the ledger does not, or the reverse, or differs."""
@@ -72,6 +75,24 @@ class Program:
             f"{key}: the bank has {bank.get(key)}, the ledger {ledger.get(key)}"
             for key in sorted(bank.keys() | ledger.keys())
             if bank.get(key) != ledger.get(key)
+        ]
+
+    def rule_differences(self, person: Person) -> list[str]:
+        """Names each live row of the bank whose entry does not have the category of the first rule that holds."""
+        rules = self._ask(
+            "select category_id, name_match, lower(name_text), direction, min_amount, max_amount from category_rules"
+            " where user_id = %s and removed_at is null order by position",
+            person.uid,
+        )
+        rows = self._ask(
+            "select e.id, e.rule_category_id, lower(t.name), lower(t.merchant_name), t.amount from transactions t"
+            " join entries e on e.id = t.entry_id where t.user_id = %s and t.source = 'bank' and t.removed_at is null",
+            person.uid,
+        )
+        return [
+            f"{entry}: the rules say {decided}, the ledger {stored}"
+            for entry, stored, *row in rows
+            if stored != (decided := next((rule[0] for rule in rules if _holds(*rule[1:], *row)), None))
         ]
 
     def _wait_for_row(self, person: Person, plaid_transaction_id: str) -> None:
@@ -92,6 +113,8 @@ class Program:
             self._buys: 10, self._pends: 6, self._posts: 6, self._bank_modifies: 5, self._bank_removes: 3,
             self._webhooks_go_wrong: 4, self._pages_change: 3,
             self._edits_category: 10, self._edits_note: 4, self._spends: 6,
+            self._splits: 6, self._makes_rule: 2, self._changes_rule: 2,
+            self._answers_question: 8, self._pendings_expire: 2,
             self._takes_away: 3, self._restores: 2, self._adds_category: 1, self._sets_budget: 2, self._types_sql: 4,
             self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
         }  # fmt: skip
@@ -161,6 +184,40 @@ class Program:
         note = self.dice.choice(["lunch with Ada", "übermäßig", None])
         return entry and str(person.patch(f"/api/transactions/{entry}", {"note": note})["marked"])[:40]
 
+    def _splits(self, person: Person) -> str | None:
+        """Cuts an entry into random parts, whole, too much, or joins it together again."""
+        entry = self._entry(person, "e.removed_at is null")
+        if entry is None:
+            return None
+        amount = self._ask("select amount from transactions where removed_at is null and entry_id = %s", entry)[0][0]
+        parts = [(amount * self.dice.choice([1, 2, 5]) / 10).quantize(Decimal("0.0001"))
+                 for _ in range(self.dice.choice([0, 1, 2, 3, 5]))]  # fmt: skip
+        if self.dice.random() < 0.2:
+            parts = [amount]
+        body = [{"categoryId": self.dice.choice(_CATEGORIES[:5]), "amount": format(part.normalize(), "f")}
+                for part in parts]  # fmt: skip
+        marked = person.put(f"/api/transactions/{entry}/splits", {"splits": body})["marked"]
+        return f"{entry[:8]} of {amount} {[one['amount'] for one in body]} marks {len(marked)}"
+
+    def _makes_rule(self, person: Person) -> str:
+        conditions = self.dice.choice([
+            {"nameMatch": "contains", "nameText": self.dice.choice(["CAFÉ", "shell", "مطعم", "a"])},
+            {"nameMatch": "starts", "nameText": "posted"}, {"nameMatch": "equals", "nameText": "netflix"},
+            {"direction": self.dice.choice(["in", "out"]), "maxAmount": "20"}, {"minAmount": "1000"},
+        ])  # fmt: skip
+        body = {"categoryId": self.dice.choice(_CATEGORIES[:5]), **conditions}
+        changed = person.post("/api/rules", body)["changed"]
+        return f"{body} changes {changed}"
+
+    def _changes_rule(self, person: Person) -> str | None:
+        rules = person.get("/api/rules")["rules"]
+        if not rules:
+            return None
+        path = f"/api/rules/{self.dice.choice(rules)['id']}"
+        change = self.dice.choice([{"position": 1}, {"position": 9}, {"categoryId": "MEDICAL"}, None])
+        answer = person.delete(path) if change is None else person.patch(path, change)
+        return f"{change} changes {answer['changed']}"
+
     def _spends(self, person: Person) -> str:
         currency = self.dice.choice(_CURRENCIES)
         amount = Decimal(self.dice.randint(1, 90000)).scaleb({"JPY": 0, "KWD": -3}.get(currency, -2))
@@ -175,6 +232,26 @@ class Program:
     def _restores(self, person: Person) -> str | None:
         entry = self._entry(person, "t.source = 'manual' and e.removed_at is not null")
         return entry and str(person.post(f"/api/transactions/{entry}/restore", {})["marked"])[:40]
+
+    def _answers_question(self, person: Person) -> str | None:
+        """Whatever was answered before: joined rows are parted and joined again, also where the bank has settled it."""
+        asked = person.get("/api/reviews")["reviews"]
+        if not asked:
+            return None
+        review = self.dice.choice(asked)
+        answer = self.dice.choice(["confirm", "confirm", "decline", "undo"])
+        marked = person.post(f"/api/reviews/{review['id']}/{answer}", {})["marked"]
+        return f"{answer} {review['state']} {review['id'][:8]} marks {len(marked)}"
+
+    def _pendings_expire(self, person: Person) -> str:
+        """What the hourly task does once time has passed."""
+        statement = (
+            "update transactions set expired_at = now() where user_id = %s and pending and removed_at is null "
+            "and expired_at is null and random() < 0.3"
+        )
+        with psycopg2.connect(self.stack.database_url()) as connection, connection.cursor() as cursor:
+            cursor.execute(statement, (person.uid,))
+            return f"{cursor.rowcount} rows"
 
     def _adds_category(self, person: Person) -> str:
         return str(person.post("/api/categories", {"name": f"Own {self.dice.randint(0, 10**9)}"})["category"]["id"])
@@ -192,6 +269,8 @@ class Program:
             "update entries set user_category_id = 'TRAVEL' where user_id = %s and random() < 0.1",
             "update entries set rule_category_id = 'MEDICAL' where user_id = %s and random() < 0.1",
             "update transactions set amount = amount + 1 where user_id = %s and source = 'manual'",
+            "update splits set amount = amount * 2, note = 'typed' where user_id = %s and random() < 0.3",
+            "delete from splits where user_id = %s and random() < 0.2",
             "delete from transactions where user_id = %s and source = 'manual' and random() < 0.3",
         ])  # fmt: skip
         with psycopg2.connect(self.stack.database_url()) as connection, connection.cursor() as cursor:
@@ -234,3 +313,25 @@ class Program:
         with psycopg2.connect(self.stack.database_url()) as connection, connection.cursor() as cursor:
             cursor.execute(query, (uid,))
             return cursor.fetchall()
+
+
+def _holds(
+    match: str | None,
+    wanted: str | None,
+    direction: str | None,
+    least: Decimal | None,
+    most: Decimal | None,
+    name: str,
+    merchant: str | None,
+    amount: Decimal,
+) -> bool:
+    """Whether a rule holds for a row, said a second time; texts in lower case."""
+    texts = [text for text in (name, merchant) if text is not None]
+    named = {
+        None: True,
+        "contains": any(str(wanted) in text for text in texts),
+        "starts": any(text.startswith(str(wanted)) for text in texts),
+        "equals": wanted in texts,
+    }[match]
+    side = {None: True, "out": amount > 0, "in": amount < 0}[direction]
+    return named and side and (least is None or abs(amount) >= least) and (most is None or abs(amount) <= most)

@@ -49,6 +49,7 @@ def test_ledger_equals_bank_and_every_document_equals_plain_sql_after_a_random_h
     print(program.story())
     problems = [problem for person in people for problem in differences(stack, person.uid)]
     problems += [problem for person in people for problem in program.bank_differences(person)]
+    problems += [problem for person in people for problem in program.rule_differences(person)]
     assert not problems, f"ORACLE_SEED={seed}\n" + "\n".join(problems[:20])
 
 

@@ -16,7 +16,9 @@ from sync.window import first_month, move_window
 from tests.fixtures.deps import DepsFor
 from tests.integration.ledger.conftest import Scene
 
-PROJECTED = ("users", "items", "accounts", "categories", "budgets", "entries", "transactions", "spend_exclusions")
+PROJECTED = (
+    "users", "items", "accounts", "categories", "budgets", "entries", "transactions", "splits", "spend_exclusions"
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -30,6 +32,11 @@ def row(scene: Scene) -> dict[str, str]:
         "insert into budgets (id, user_id, category_id, iso_currency, limit_amount, starts_month) "
         "values (%s, 'alice', 'TRAVEL', 'USD', 10, '2026-10-01')",
         budget_id,
+    )
+    scene.forget_marks()
+    scene.database.sql(
+        "insert into splits (entry_id, user_id, position, category_id, amount) values (%s, 'alice', 1, 'MEDICAL', 2)",
+        entry_id,
     )
     scene.forget_marks()
     return {"item": str(item_id), "account": str(account_id), "entry": entry_id, "budget": budget_id}
@@ -68,6 +75,26 @@ WRITES: dict[str, tuple[str, set[str]]] = {
     "a budget": ("update budgets set limit_amount = 11", {"/budgets/{budget}", NOVEMBER}),
     "a budget's start": ("update budgets set starts_month = '2026-12-01'", {"/budgets/{budget}", NOVEMBER}),
     "a category out of spend": ("insert into spend_exclusions values ('FOOD_AND_DRINK')", {NOVEMBER}),
+    "a part's category out of spend": ("insert into spend_exclusions values ('MEDICAL')", {NOVEMBER}),
+    "a part's amount": ("update splits set amount = 3", {TRANSACTION, NOVEMBER}),
+    "a part's category": ("update splits set category_id = 'TRAVEL'", {TRANSACTION, NOVEMBER}),
+    "a part's note": ("update splits set note = 'x'", {TRANSACTION}),
+    "a part's place": ("update splits set position = 2", {TRANSACTION}),
+    "the same part": ("update splits set amount = amount", set()),
+    "a part that goes": ("delete from splits", {TRANSACTION, NOVEMBER}),
+    "another part": (
+        "insert into splits (entry_id, user_id, position, category_id, amount) "
+        "select entry_id, user_id, 2, 'OTHER', 1 from splits",
+        {TRANSACTION, NOVEMBER},
+    ),
+    "a part of what is gone": (
+        "update transactions set removed_at = now(); delete from changes; update splits set amount = 3",
+        set(),
+    ),
+    "a rule that nobody has applied": (
+        "insert into category_rules (user_id, position, direction, category_id) values ('alice', 1, 'in', 'OTHER')",
+        set(),
+    ),
     "another category out of spend": ("insert into spend_exclusions values ('TRAVEL')", set()),
     "a wider window": ("update mirror_window set first_month = '2020-01-01'", {""}),
     "a window past the row": ("update mirror_window set first_month = '2030-01-01'", {"", TRANSACTION, NOVEMBER}),

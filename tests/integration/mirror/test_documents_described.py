@@ -69,6 +69,12 @@ def test_every_emitted_field_is_described_and_every_described_field_is_emitted(
         "values (%s, 'ada', gen_random_uuid(), 'storing', 7, 3500, '2026-11-01', now(), now())",
         ada.item,
     )
+    ada.split(rows[1], ("TRAVEL", "2.5"))
+    database.sql(
+        "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "
+        "values ('ada', %s, %s, 1, 'x', 1, 'USD', '2026-11-01')",
+        *rows[1:],
+    )
     database.sql("update transactions set name = repeat('n', 1100000) where entry_id = %s", rows[0])
 
     mirrored()

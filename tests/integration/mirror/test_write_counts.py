@@ -27,6 +27,17 @@ def test_a_category_change_is_two_writes(books, mirrored, writes):
     assert counted == {"commits": 1, "requested": 2, "creates": 0, "updates": 2, "deletes": 0}
 
 
+def test_splits_are_two_writes(books, mirrored, writes):
+    ada = books()
+    entry, *_ = ada.add(3)
+    mirrored()
+    with writes() as counted:
+        ada.split(entry, ("TRAVEL", "1"), ("MEDICAL", "2"))
+        mirrored()
+
+    assert counted == {"commits": 1, "requested": 2, "creates": 0, "updates": 2, "deletes": 0}
+
+
 def test_a_row_that_changes_its_month_is_three_writes(books, mirrored, writes, database):
     ada = books()
     entry, *_ = ada.add(2, on="2026-10-03")
