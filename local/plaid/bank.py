@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import changelog, merchants, rows, webhooks, wire
+from local.plaid import changelog, merchants, rows, streams, webhooks, wire
 from local.plaid.changelog import Entry
 from local.plaid.errors import PlaidError
 from local.plaid.rows import Row
@@ -225,3 +225,4 @@ def tell(world: World, item: sqlite3.Row, *, new: int, removed: Sequence[str], n
     touch_updated(world, item["item"])
     if notify and item["error"] is None:
         webhooks.data_changed(world, item, new=new, removed=removed)
+        streams.tell(world, item)

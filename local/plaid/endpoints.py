@@ -9,7 +9,19 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.plaid import accounts, bank, institutions, items, link_tokens, shapes, signing, sync, webhooks, wire
+from local.plaid import (
+    accounts,
+    bank,
+    institutions,
+    items,
+    link_tokens,
+    recurring,
+    shapes,
+    signing,
+    sync,
+    webhooks,
+    wire,
+)
 from local.plaid.currencies import is_code
 from local.plaid.errors import PlaidError
 from local.plaid.fields import Shape
@@ -154,6 +166,7 @@ SERVED: dict[str, Endpoint] = {
     "/institutions/get": Endpoint(shapes.INSTITUTIONS_GET, institutions_get),
     "/transactions/sync": Endpoint(shapes.TRANSACTIONS_SYNC, sync.sync),
     "/transactions/refresh": Endpoint(shapes.ACCESS_TOKEN, sync.refresh),
+    "/transactions/recurring/get": Endpoint(shapes.TRANSACTIONS_RECURRING_GET, recurring.get),
     "/webhook_verification_key/get": Endpoint(shapes.WEBHOOK_VERIFICATION_KEY_GET, webhook_key_get),
     "/sandbox/item/fire_webhook": Endpoint(shapes.SANDBOX_ITEM_FIRE_WEBHOOK, fire_webhook),
     "/sandbox/item/reset_login": Endpoint(shapes.ACCESS_TOKEN, reset_login),

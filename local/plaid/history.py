@@ -76,9 +76,7 @@ def _refund(day: date, dice: Random) -> Row:
 
 def _fixed(day: date, dice: Random) -> Iterator[Row]:
     """What comes by the calendar: rent, salary, bills, subscriptions, the card's bill, savings."""
-    for due, account, amount, text, merchant in _calendar(dice):
-        if day.day == due:
-            yield Row(account, amount, text, day, day, merchant=merchant, channel="online" if merchant else "other")
+    yield from calendar_of(day, dice)
     if day.day == 25:
         bill = Decimal(dice.randint(90_000, 210_000)).scaleb(-2)
         yield Row(CHECKING, bill, "CREDIT CARD PAYMENT 3333", day, day)
@@ -88,6 +86,13 @@ def _fixed(day: date, dice: Random) -> Iterator[Row]:
         yield Row(SAVINGS, Decimal("-250.00"), "TRANSFER FROM CHECKING 0000", day, day)
     if dice.random() < 0.04:
         yield Row(CHECKING, Decimal(dice.choice((40, 60, 80, 100))), "ATM WITHDRAWAL 5TH & MAIN", day, day)
+
+
+def calendar_of(day: date, dice: Random) -> Iterator[Row]:
+    """What a day of the month brings every month: rent, salary, bills, subscriptions, interest."""
+    for due, account, amount, text, merchant in _calendar(dice):
+        if day.day == due:
+            yield Row(account, amount, text, day, day, merchant=merchant, channel="online" if merchant else "other")
 
 
 def _calendar(dice: Random) -> tuple[tuple[int, int, Decimal, str, str | None], ...]:

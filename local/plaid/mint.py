@@ -39,6 +39,10 @@ class Mint:
         last = self._store.count_up(kind, count)
         return (self._id(kind, number) for number in range(last - count + 1, last + 1))
 
+    def named(self, kind: str, name: str) -> str:
+        """The id of something that is told apart by its name: the same each time."""
+        return _base62(self.digest(f"{kind}:named:{name}"), _ID_LENGTH)
+
     def token(self, kind: str) -> str:
         """The next `link`, `public` or `access` token."""
         text = self.digest(f"{kind}-token:{self._store.count_up(f'{kind}-token')}").hex()

@@ -203,6 +203,18 @@ TRANSACTIONS_SYNC: Shape = {
         )
     ),
 }
+TRANSACTIONS_RECURRING_GET: Shape = {
+    "access_token": _token,
+    "account_ids": optional(each(_word)),
+    "options": optional(
+        nested(
+            {
+                "include_personal_finance_category": optional(flag),
+                "personal_finance_category_version": optional(one_of("v1", "v2")),
+            }
+        )
+    ),
+}
 WEBHOOK_VERIFICATION_KEY_GET: Shape = {"key_id": _token}
 SANDBOX_ITEM_FIRE_WEBHOOK: Shape = {
     "access_token": _token,

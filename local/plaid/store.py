@@ -30,7 +30,7 @@ create table if not exists items (
   default 0, synced integer not null default 0, error text, created_at text not null, days_requested integer not null,
   products text not null, updated_at text, last_webhook text, warnings text not null default '[]', removed_at text,
   login text not null default '',
-  consented text not null default '[]');
+  consented text not null default '[]', recurring text);
 create table if not exists public_tokens (
   token text primary key, item integer not null, expires_at text not null, used integer not null default 0,
   update_mode integer not null default 0);
@@ -62,6 +62,7 @@ _ADDED = (
     ("accounts", "state", "text not null default 'open'"),
     ("items", "login", "text not null default ''"),
     ("items", "consented", "text not null default '[]'"),
+    ("items", "recurring", "text"),
     ("link_tokens", "hosted", "text"),
     ("link_tokens", "hosted_until", "text"),
     ("link_sessions", "done", "integer not null default 1"),
