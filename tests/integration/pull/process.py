@@ -8,16 +8,19 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple
 from pathlib import Path
 
+from sync.imports import SIZES, Sizes
 from tests.integration.pull.conftest import Linked
 
 ROOT = Path(__file__).parents[3]
 _PULL = """
 import sys, uuid
+from sync.imports import Sizes
 from sync.pull import pull_item
 from workers.app import deps
-pull_item(deps(), uuid.UUID(sys.argv[1]))
+pull_item(deps(), uuid.UUID(sys.argv[1]), Sizes(*map(int, sys.argv[2:])))
 """
 
 
@@ -34,21 +37,22 @@ def environment(linked: Linked, redis_url: str = "redis://127.0.0.1:9/0", **extr
         "PLAID_URL": linked.bank.url,
         "PLAID_CLIENT_ID": "client",
         "PLAID_SECRET": "secret",
+        "PLAID_LIMITS": "none",
         "TOKEN_KEY_FILE": settings.token_key_file,
         **extra,
     }
 
 
-def pull_in_child(linked: Linked, **extra: str) -> int:
+def pull_in_child(linked: Linked, sizes: Sizes = SIZES, **extra: str) -> int:
     """Pulls in a child process; answers its exit code (negative: the signal that ended it)."""
-    with pulling_child(linked, **extra) as child:
+    with pulling_child(linked, sizes, **extra) as child:
         return child.wait(60)
 
 
 @contextmanager
-def pulling_child(linked: Linked, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
+def pulling_child(linked: Linked, sizes: Sizes = SIZES, **extra: str) -> Iterator[subprocess.Popen[bytes]]:
     """A child process that pulls; it does not outlive the block."""
-    command = [sys.executable, "-c", _PULL, str(linked.item_id)]
+    command = [sys.executable, "-c", _PULL, str(linked.item_id), *map(str, astuple(sizes))]
     child = subprocess.Popen(command, cwd=ROOT, env=environment(linked, **extra))
     try:
         yield child

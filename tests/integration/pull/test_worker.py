@@ -12,8 +12,10 @@ import redis
 
 from api.doorbell import Doorbell
 from local import valkey as valkey_server
-from tests.integration.pull.bank import page, row
-from tests.integration.pull.conftest import TOKEN, Linked
+from tests.fixtures.database import Database
+from tests.fixtures.deps import DepsFor
+from tests.integration.pull.bank import account, error, page, row
+from tests.integration.pull.conftest import TOKEN, Linked, link
 from tests.integration.pull.process import alive, celery_worker, children, eventually
 
 
@@ -115,3 +117,26 @@ def test_a_worker_outlives_its_broker(linked: Linked, tmp_path: Path) -> None:
             assert alive(worker)
     finally:
         broker.stop()
+
+
+def test_an_import_that_waits_for_the_limit_starves_no_other_item(
+    linked: Linked, valkey: str, tmp_path: Path, deps_for: DepsFor, database: Database
+) -> None:
+    """One worker with one process: while the long update waits for its minute, another user's item is pulled."""
+    limit = error("TRANSACTIONS_SYNC_LIMIT", kind="RATE_LIMIT_EXCEEDED", status=429)
+    for number in range(9):
+        asked, to = f"P{number}" if number else None, f"P{number + 1}"
+        linked.bank.at(asked, page(added=[row(f"r{number}")], to=to, more=True))
+    linked.bank.at("P9", limit)
+
+    with celery_worker(linked, valkey, tmp_path):
+        ring(valkey, linked)
+        eventually(lambda: linked.owed("retry_at is not null") is True)
+        other = link(deps_for, database, linked.bank, "u2", "item-2")
+        linked.bank.at(None, page(added=[row("mine", account_id="acc-2")], accounts=[account("acc-2")]))
+        ring(valkey, other)
+        eventually(lambda: bool(linked.live()))
+
+    assert set(linked.live()) == {"mine"}
+    assert linked.one("select count(*) from plaid_pages where position is null") == 9
+    assert linked.owed("wanted > done and retry_at > now()") is True
