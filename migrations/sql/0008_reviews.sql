@@ -49,20 +49,18 @@ declare
     changed_paths text[];
 begin
     if tg_op = 'INSERT' then
-        select array_agg('users/' || n.user_id), array_agg('users/' || n.user_id || '/transactions/' || e.entry_id)
-        into changed_owners, changed_paths
-        from new_rows as n cross join lateral (values (n.pending_entry_id), (n.posted_entry_id)) as e(entry_id);
+        select array_agg('users/' || user_id), array_agg('users/' || user_id || '/transactions/' || shown_entry_id)
+        into changed_owners, changed_paths from new_rows where shown_entry_id is not null;
     elsif tg_op = 'DELETE' then
-        select array_agg('users/' || o.user_id), array_agg('users/' || o.user_id || '/transactions/' || e.entry_id)
-        into changed_owners, changed_paths
-        from old_rows as o cross join lateral (values (o.pending_entry_id), (o.posted_entry_id)) as e(entry_id);
+        select array_agg('users/' || user_id), array_agg('users/' || user_id || '/transactions/' || shown_entry_id)
+        into changed_owners, changed_paths from old_rows where shown_entry_id is not null;
     else
         select array_agg('users/' || n.user_id), array_agg('users/' || n.user_id || '/transactions/' || e.entry_id)
         into changed_owners, changed_paths
         from new_rows as n join old_rows as o on o.id = n.id
-        cross join lateral (values (n.pending_entry_id), (n.posted_entry_id), (o.pending_entry_id), (o.posted_entry_id))
-            as e(entry_id)
-        where (n.pending_entry_id, n.posted_entry_id, n.state, n.name, n.amount, n.iso_currency, n.unofficial_currency, n.date)
+        cross join lateral (values (n.shown_entry_id), (o.shown_entry_id)) as e(entry_id)
+        where e.entry_id is not null
+          and (n.pending_entry_id, n.posted_entry_id, n.state, n.name, n.amount, n.iso_currency, n.unofficial_currency, n.date)
             is distinct from
               (o.pending_entry_id, o.posted_entry_id, o.state, o.name, o.amount, o.iso_currency, o.unofficial_currency, o.date);
     end if;
