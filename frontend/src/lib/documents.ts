@@ -33,6 +33,9 @@ const reviewSchema = v.object({
   date: v.string(),
 });
 
+/** A part that the user carved out, in a category of its own. */
+const splitSchema = v.object({ categoryId: v.string(), amount: v.string(), note: v.optional(text, null) });
+
 export const transactionSchema = v.object({
   version: versionSchema,
   month: v.string(),
@@ -55,6 +58,7 @@ export const transactionSchema = v.object({
   /** Pending for so long that it counts as never posted: in no total. */
   expired: v.optional(v.boolean(), false),
   review: v.optional(v.nullable(reviewSchema), null),
+  splits: v.optional(v.array(splitSchema), []),
 });
 
 /** What stands in the place of a transaction that the mirror could not write: it still counts, so it is shown. */
@@ -126,6 +130,17 @@ export const itemSchema = v.object({
   changedAt: v.optional(v.nullable(instant), null),
 });
 
+/** How far a large update of one item has come; its id is the item's. */
+export const importSchema = v.object({
+  version: versionSchema,
+  // Open on purpose: a phase that this page does not know is shown as work, not dropped.
+  phase: v.string(),
+  pages: whole,
+  rows: whole,
+  rowsStored: whole,
+  storedFrom: v.optional(text, null),
+});
+
 export const categorySchema = v.object({ version: versionSchema, name: v.string() });
 
 export const budgetSchema = v.object({
@@ -138,6 +153,7 @@ export const budgetSchema = v.object({
 });
 
 export type Transaction = v.InferOutput<typeof transactionSchema>;
+export type Split = v.InferOutput<typeof splitSchema>;
 export type Review = v.InferOutput<typeof reviewSchema>;
 export type MonthTotals = v.InferOutput<typeof monthSchema>;
 export type CurrencyTotals = v.InferOutput<typeof currencyTotalsSchema>;
@@ -145,4 +161,5 @@ export type CategoryTotal = v.InferOutput<typeof categoryTotalSchema>;
 export type BudgetProgress = MonthTotals["budgets"][number];
 export type Account = v.InferOutput<typeof accountSchema>;
 export type Item = v.InferOutput<typeof itemSchema>;
+export type Import = v.InferOutput<typeof importSchema>;
 export type Budget = v.InferOutput<typeof budgetSchema>;

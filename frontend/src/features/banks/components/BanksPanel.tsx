@@ -6,7 +6,7 @@ import { EmptyState } from "@/components/EmptyState";
 import { Panel } from "@/components/Panel";
 import { ItemCard } from "@/features/banks/components/ItemCard";
 import { useLink } from "@/features/banks/use-link";
-import { accountSchema, itemSchema } from "@/lib/documents";
+import { accountSchema, importSchema, itemSchema } from "@/lib/documents";
 import { useDocuments } from "@/lib/live/hooks";
 
 const OpenLink = lazy(async () => ({ default: (await import("@/features/banks/components/OpenLink")).OpenLink }));
@@ -15,6 +15,7 @@ const OpenLink = lazy(async () => ({ default: (await import("@/features/banks/co
 export function BanksPanel() {
   const items = useDocuments("items", itemSchema);
   const accounts = useDocuments("accounts", accountSchema);
+  const imports = useDocuments("imports", importSchema);
   const link = useLink();
   const linkButton = (
     <Button
@@ -41,6 +42,7 @@ export function BanksPanel() {
             <ItemCard
               item={item}
               accounts={accounts.documents.filter((account) => account.data.itemId === item.id)}
+              imported={imports.documents.find(({ id }) => id === item.id)?.data ?? null}
               busy={link.busy}
               onRepair={link.start}
             />

@@ -7,8 +7,9 @@ import { MoreMenu } from "@/components/MoreMenu";
 import { removeItem } from "@/features/banks/api/remove-item";
 import { AccountLine } from "@/features/banks/components/AccountLine";
 import { Freshness } from "@/features/banks/components/Freshness";
+import { ImportProgress } from "@/features/banks/components/ImportProgress";
 import { statusWords } from "@/features/banks/item-status";
-import type { Account, Item } from "@/lib/documents";
+import type { Account, Import, Item } from "@/lib/documents";
 import { useEdit } from "@/lib/live/edits";
 import type { Read } from "@/lib/live/hooks";
 import { useServices } from "@/lib/services";
@@ -17,12 +18,13 @@ import { toast } from "@/lib/toasts";
 export interface ItemCardProps {
   item: Read<Item>;
   accounts: readonly Read<Account>[];
+  imported: Import | null;
   busy: boolean;
   onRepair: (itemId: string) => void;
 }
 
 /** A linked bank: how its connection is, and its accounts. */
-export function ItemCard({ item: { id, path, data }, accounts, busy, onRepair }: ItemCardProps) {
+export function ItemCard({ item: { id, path, data }, accounts, imported, busy, onRepair }: ItemCardProps) {
   const status = statusWords(data);
   const name = data.institutionName ?? "Your bank";
   return (
@@ -39,6 +41,7 @@ export function ItemCard({ item: { id, path, data }, accounts, busy, onRepair }:
         </Group>
       </Group>
       <Freshness item={data} />
+      {imported !== null && <ImportProgress bank={name} imported={imported} />}
       {status.says !== null && (
         <Alert color={status.color} icon={<CircleAlert size={18} />} p="sm">
           <Stack gap="xs" align="flex-start">
