@@ -24,6 +24,8 @@ from sync.vault import Sealed
 
 # Longer than every call of one link may take.
 LEASE = timedelta(minutes=3)
+# What a page may take to send a failed request again.
+_GRACE = timedelta(minutes=1)
 _AT_ONCE = 200
 _CLOSED = ("stored", "removed", "refused", "lost")
 
@@ -61,7 +63,10 @@ _POSTPONE = text("""
         + least(5 * power(2, least(tries, 10)), 3600) * (0.5 + random()) * interval '1 second'
     where id = :id and tries = :tries and closed_at is null
 """)
-_DUE = text("select id from link_intents where closed_at is null and due_at <= :now order by due_at limit :at_once")
+_RELEASE = text("""
+    update link_intents set due_at = :now where id = :id and tries = :tries and closed_at is null
+""")
+_DUE = text("select id from link_intents where closed_at is null and due_at <= :before order by due_at limit :at_once")
 _OF_SESSION = text("select id from link_intents where session_id = :session_id order by created_at, id")
 _FORGET = text("delete from link_intents where closed_at < :before")
 _OPEN_OR_LOST = text("""
@@ -163,9 +168,15 @@ def postpone(deps: Deps, intent: Intent, problem: str) -> None:
         connection.execute(_POSTPONE, bound)
 
 
+def release(deps: Deps, intent: Intent) -> None:
+    """Lets go of an intent at once, for whoever tries again; an intent that is closed stays as it is."""
+    with transaction(deps.engine, intent.user_id) as connection:
+        connection.execute(_RELEASE, {"id": intent.id, "tries": intent.tries, "now": deps.now()})
+
+
 def due(connection: Connection, deps: Deps) -> list[UUID]:
-    """The open intents that nobody works on."""
-    return list(connection.execute(_DUE, {"now": deps.now(), "at_once": _AT_ONCE}).scalars())
+    """The open intents that nobody works on, and that nobody has tried again."""
+    return list(connection.execute(_DUE, {"before": deps.now() - _GRACE, "at_once": _AT_ONCE}).scalars())
 
 
 def of_session(connection: Connection, session_id: UUID) -> list[UUID]:

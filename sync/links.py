@@ -29,6 +29,7 @@ from sync.errors import (
     PlaidError,
     PlaidPublicToken,
     PlaidRateLimited,
+    PlaidRefused,
     PlaidTransient,
     VaultUnavailable,
 )
@@ -57,21 +58,24 @@ def link(
     """Links a bank for whoever waits for it; answers the item. Twice is safe: a public token is one item.
 
     `told` is what the browser says of bank and accounts. If it is one that is linked and works: ItemAlreadyLinked, and
-    the public token is not exchanged. Raises also LinkUnderWay and PlaidError; then nothing is left at Plaid, now or
-    after the sweep.
+    the public token is not exchanged. Raises also LinkUnderWay and PlaidError; then nothing is left at Plaid, now or,
+    if nobody tries again what may pass by itself, after the sweep.
     """
     if (item_id := link_intents.stored(deps, user_id, public_token)) is not None:
         return item_id, []
     with transaction(deps.engine, user_id) as connection:
         if (twin := healthy_twin(connection, user_id, *told)) is not None:
             raise ItemAlreadyLinked(twin)
-    intent = _exchanged(deps, link_intents.begin(deps, user_id, session_id, public_token))
+    intent = link_intents.begin(deps, user_id, session_id, public_token)
     try:
+        if intent.state == "unwanted":
+            raise PlaidPublicToken("This public token was used already.")
+        intent = _exchanged(deps, intent)
         return intent.id, _finish(deps, intent, edit)
     except LinkUnderWay:
         raise
     except BaseException as error:
-        _give_back(deps, intent, error)
+        _let_go(deps, intent, error)
         raise
 
 
@@ -100,6 +104,17 @@ def forget_old(deps: Deps) -> int:
         return intents + link_sessions.forget_old(connection, deps, _REMEMBERED)
 
 
+def _let_go(deps: Deps, intent: Intent, why: BaseException) -> None:
+    """After a request has failed: whoever sends it again may go on, else the sweep ends it. Raises nothing of ours."""
+    if intent.state != "asked" and not isinstance(why, _PASSING):
+        _give_back(deps, intent, why)
+        return
+    try:
+        link_intents.release(deps, intent)
+    except LivespendError as trouble:
+        _log.warning("link_left_to_the_sweep", intent_id=str(intent.id), reason=trouble.code)
+
+
 def _failed(deps: Deps, intent: Intent, error: LivespendError) -> None:
     if isinstance(error, PlaidPublicToken):
         return  # closed by _exchanged
@@ -120,8 +135,9 @@ def _exchanged(deps: Deps, intent: Intent) -> Intent:
     step("link:asked")
     try:
         access_token, plaid_item_id = plaid.exchange(public_token)
-    except PlaidPublicToken:
-        _close_refused(deps, intent)
+    except (PlaidPublicToken, PlaidRefused) as error:
+        if isinstance(error, PlaidPublicToken) or not intent.refusal_is_a_loss:
+            _close_refused(deps, intent, error)
         raise
     step("link:answered")
     try:
@@ -192,11 +208,11 @@ def _end_unseen(plaid: Plaid, access_token: str) -> None:
         _log.error("item_left_behind", reason=error.code, request_id=error.request_id)
 
 
-def _close_refused(deps: Deps, intent: Intent) -> None:
+def _close_refused(deps: Deps, intent: Intent, error: PlaidError) -> None:
     lost = intent.refusal_is_a_loss
     with transaction(deps.engine, intent.user_id) as connection:
-        link_intents.close(connection, deps, intent, "lost" if lost else "refused", PlaidPublicToken.code)
-        link_sessions.end(connection, intent.session_id, problem=PlaidPublicToken.code)
+        link_intents.close(connection, deps, intent, "lost" if lost else "refused", error.code)
+        link_sessions.end(connection, intent.session_id, problem=error.code)
     if lost:
         _log.error("link_lost", intent_id=str(intent.id), hosted=intent.hosted, tries=intent.tries)
 

@@ -91,7 +91,7 @@ class _Answering:
 
 
 def test_an_item_that_cannot_be_stored_is_removed_at_the_bank_again(bank: PlaidServer, scene: Scene) -> None:
-    bank.fault("error", path="/accounts/get")
+    bank.fault("error", path="/accounts/get", error_code="PRODUCTS_NOT_SUPPORTED")
 
     with pytest.raises(PlaidError):
         items.exchange(scene.deps, "alice", bank.link("alice"))

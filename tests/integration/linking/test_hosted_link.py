@@ -100,8 +100,8 @@ def hosted(deps_for: DepsFor, database: Database) -> Iterator[Hosted]:
             "/link/token/get": [{"link_sessions": []}],
             "/item/public_token/exchange": [{"access_token": ACCESS, "item_id": "item-1"}],
             "/item/get": [{"item": {"item_id": "item-1", "institution_id": "ins_1", "institution_name": "Bank"}}],
-            "/accounts/get": [{"accounts": [account()]}],
         }
+        bank.accounts = [{"accounts": [account()]}]
         plaid = Plaid(
             url=bank.url, client_id="c", secret="s", webhook_url="https://us/webhooks", redirect_uri="https://us/back"
         )
@@ -237,7 +237,7 @@ def test_a_bank_that_is_linked_already_is_given_back_and_named(hosted: Hosted) -
 def test_a_bank_that_does_not_answer_yet_is_linked_when_it_does(hosted: Hosted) -> None:
     session = hosted.open()
     down = error("INTERNAL_SERVER_ERROR", kind="API_ERROR", status=500)
-    hosted.bank.others["/accounts/get"] = [down, {"accounts": [account()]}]
+    hosted.bank.accounts = [down, {"accounts": [account()]}]
     hosted.webhook("SESSION_FINISHED", status="SUCCESS", public_tokens=[PUBLIC])
     hosted.work()
     assert (hosted.session(session)[0], hosted.linked()) == ("open", [])

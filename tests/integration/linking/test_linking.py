@@ -16,6 +16,8 @@ from sync.errors import (
     LivespendError,
     PlaidItemGone,
     PlaidPublicToken,
+    PlaidRefused,
+    PlaidTransient,
     UpdateModeToken,
 )
 from sync.twins import Told
@@ -78,6 +80,41 @@ def test_a_retry_while_the_first_is_under_way_is_told_so(scene: Scene) -> None:
     first.join(30)
 
     assert results == [str(scene.one("select id from items"))]
+
+
+@pytest.mark.parametrize("path", ["/item/public_token/exchange", "/item/get", "/accounts/get"])
+def test_a_request_that_plaid_did_not_answer_goes_on_when_it_is_sent_again(scene: Scene, path: str) -> None:
+    public_token = scene.plaid.link("u1")
+    scene.plaid.fault("error", path=path)
+    with pytest.raises(PlaidTransient):
+        scene.exchange(public_token)
+    assert scene.sweep() == []
+
+    item_id = scene.exchange(public_token)
+
+    assert (scene.intents("id, state"), len(scene.at_plaid())) == ([(item_id, "stored")], 1)
+
+
+def test_a_request_that_nobody_sent_again_leaves_nothing_at_plaid(scene: Scene) -> None:
+    public_token = scene.plaid.link("u1")
+    scene.plaid.fault("error", path="/accounts/get")
+    with pytest.raises(PlaidTransient):
+        scene.exchange(public_token)
+
+    scene.wait(minutes=2)
+    scene.sweep()
+
+    assert (scene.intents(), scene.at_plaid()) == (["removed"], [])
+    with pytest.raises(PlaidPublicToken):
+        scene.exchange(public_token)
+
+
+def test_an_exchange_that_plaid_will_never_accept_is_closed_at_once(scene: Scene) -> None:
+    scene.plaid.fault("error", path="/item/public_token/exchange", error_code="INVALID_API_KEYS")
+    with pytest.raises(PlaidRefused):
+        scene.link()
+
+    assert scene.intents("state, problem") == [("refused", "plaid-refused")]
 
 
 def test_a_public_token_belongs_to_who_told_it_first(scene: Scene) -> None:

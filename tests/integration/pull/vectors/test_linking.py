@@ -116,7 +116,7 @@ def test_an_item_whose_token_died_with_the_process_is_told_to_the_operator(
 
 def test_an_item_that_plaid_will_not_remove_is_asked_for_until_it_does(scene: Scene) -> None:
     """Vector 64: the exchange succeeded, the insert did not."""
-    scene.plaid.fault("error", path="/accounts/get")
+    scene.plaid.fault("error", path="/accounts/get", error_code="PRODUCTS_NOT_SUPPORTED")
     scene.plaid.fault("error", path="/item/remove", times=2)
 
     with pytest.raises(PlaidError):
