@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from datetime import date
@@ -50,7 +51,11 @@ def _parser() -> argparse.ArgumentParser:
         "--today", type=date.fromisoformat, help="a fixed day, yyyy-mm-dd; the machine's clock if left out"
     )
     parser.add_argument("--client-id", default=CLIENT_ID, help=f"client id to accept (default {CLIENT_ID})")
-    parser.add_argument("--secret", default=SECRET, help=f"secret to accept (default {SECRET})")
+    parser.add_argument(
+        "--secret",
+        default=os.environ.get("LOCAL_PLAID_SECRET") or SECRET,
+        help=f"secret to accept, also LOCAL_PLAID_SECRET: nobody sees that in a list of processes (default {SECRET})",
+    )
     parser.add_argument(
         "--readiness",
         type=_two_numbers,

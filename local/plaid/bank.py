@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import changelog, merchants, rows, streams, webhooks, wire
+from local.plaid import changelog, merchants, personas, rows, streams, webhooks, wire
 from local.plaid.changelog import Entry
 from local.plaid.errors import PlaidError
 from local.plaid.rows import Row
@@ -96,7 +96,7 @@ def add_many(world: World, item: sqlite3.Row, added: Iterable[tuple[Entry, date]
     return ids
 
 
-def default_purchase(world: World) -> Row:
+def default_purchase(world: World, currency: str = "USD") -> Row:
     """A believable purchase of today; the next one each time it is asked for, the same in every run."""
     number = world.store.count_up("default-purchase")
     dice = world.mint.dice("purchase", number)
@@ -104,10 +104,11 @@ def default_purchase(world: World) -> Row:
     today = world.clock.today()
     return Row(
         0,
-        merchant.amount(dice),
+        merchant.amount(dice, currency),
         merchant.description,
         today,
         today,
+        currency,
         merchant=merchant.name,
         channel=merchant.channel,
     )
@@ -189,6 +190,22 @@ def refresh_dynamic(world: World, item: sqlite3.Row) -> None:
     sql = "select account_id from accounts where item = ? and state = 'open' order by number"
     into = [row[0] for row in world.store.each(sql, item["item"])]
     fresh = [dynamic_row(dice, world.clock.today(), pending=True) for _ in range(dice.randint(2, 4))]
+    made += entries(world, [(row, into[min(row.account, len(into) - 1)]) for row in fresh])
+    changelog.append(world.store, item["item"], made)
+    removed = [entry.transaction_id for entry in pending]
+    tell(world, item, new=len(fresh) + len(pending), removed=removed, notify=True)
+
+
+def refresh_persona(world: World, item: sqlite3.Row) -> None:
+    """What a refresh does for a persona: sometimes new pending rows, and then what was pending posts."""
+    dice = world.mint.dice("persona-refresh", item["item_id"], world.store.count_up("refresh"))
+    fresh = personas.news(dice, item["username"], world.clock.today())
+    if not fresh:
+        return
+    pending = changelog.live(world.store, item["item"], pending_only=True)
+    made = [half for entry in pending for half in _posted(world, entry)]
+    sql = "select account_id from accounts where item = ? and state = 'open' order by number"
+    into = [row[0] for row in world.store.each(sql, item["item"])]
     made += entries(world, [(row, into[min(row.account, len(into) - 1)]) for row in fresh])
     changelog.append(world.store, item["item"], made)
     removed = [entry.transaction_id for entry in pending]

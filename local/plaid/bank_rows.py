@@ -49,9 +49,8 @@ def detailed_category(path: str, value: Any) -> None:
 
 def purchase(world: World, item: sqlite3.Row, ask: Mapping[str, Any]) -> Entry:
     """One row; what the request does not say comes from a believable merchant."""
-    default = bank.default_purchase(world)
     account = _account(world, item, ask)
-    base = replace(default, currency=accounts.currency(account))
+    base = bank.default_purchase(world, ask.get("currency") or accounts.currency(account))
     if "description" in ask:
         base = replace(base, merchant=None, channel="other")
     return _entry(world, account, _row(base, ask), ask)

@@ -20,16 +20,16 @@ CHECKING, SAVINGS, CARD = 0, 1, 2
 DiceOf = Callable[..., Random]
 
 _DAILY: tuple[tuple[float, Sequence[Merchant]], ...] = (
-    (0.38, merchants.COFFEE),
-    (0.30, merchants.LUNCH),
-    (0.17, merchants.DINNER),
-    (0.19, merchants.GROCERIES),
-    (0.12, merchants.RIDES),
-    (0.07, merchants.FUEL),
-    (0.11, merchants.SHOPPING),
-    (0.05, merchants.CARE),
-    (0.05, merchants.FUN),
-    (0.006, merchants.TRIPS),
+    (0.38, merchants.GROUPS["COFFEE"]),
+    (0.30, merchants.GROUPS["LUNCH"]),
+    (0.17, merchants.GROUPS["DINNER"]),
+    (0.19, merchants.GROUPS["GROCERIES"]),
+    (0.12, merchants.GROUPS["RIDES"]),
+    (0.07, merchants.GROUPS["FUEL"]),
+    (0.11, merchants.GROUPS["SHOPPING"]),
+    (0.05, merchants.GROUPS["CARE"]),
+    (0.05, merchants.GROUPS["FUN"]),
+    (0.006, merchants.GROUPS["TRIPS"]),
 )
 
 
@@ -48,7 +48,7 @@ def generate(dice_of: DiceOf, user: str, first: date, last: date) -> Iterator[Ro
 def _visits(dice: Random) -> list[Merchant]:
     """Where the card was used on a day: at least one coffee."""
     drawn = [dice.choice(choices) for chance, choices in _DAILY if dice.random() < chance]
-    return drawn or [dice.choice(merchants.COFFEE)]
+    return drawn or [dice.choice(merchants.GROUPS["COFFEE"])]
 
 
 def _card(merchant: Merchant, day: date, last: date, dice: Random) -> Row:
@@ -67,7 +67,7 @@ def _card(merchant: Merchant, day: date, last: date, dice: Random) -> Row:
 
 
 def _refund(day: date, dice: Random) -> Row:
-    merchant = dice.choice(merchants.SHOPPING)
+    merchant = dice.choice(merchants.GROUPS["SHOPPING"])
     amount = -min(merchant.amount(dice), Decimal("60.00"))
     return Row(
         CARD, amount, merchant.description, day, day - timedelta(days=1), merchant=merchant.name, channel="online"

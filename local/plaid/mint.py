@@ -41,7 +41,7 @@ class Mint:
 
     def named(self, kind: str, name: str) -> str:
         """The id of something that is told apart by its name: the same each time."""
-        return _base62(self.digest(f"{kind}:named:{name}"), _ID_LENGTH)
+        return base62(self.digest(f"{kind}:named:{name}"), _ID_LENGTH)
 
     def token(self, kind: str) -> str:
         """The next `link`, `public` or `access` token."""
@@ -51,7 +51,7 @@ class Mint:
     def request_id(self) -> str:
         """An id for one answer; a counter of its own, so that reading never writes."""
         self._requests += 1
-        return _base62(self.digest(f"request:{self._boot}:{self._requests}"), _REQUEST_LENGTH)
+        return base62(self.digest(f"request:{self._boot}:{self._requests}"), _REQUEST_LENGTH)
 
     def digest(self, text: str) -> bytes:
         return hmac.digest(self._key, text.encode(), "sha256")
@@ -61,10 +61,10 @@ class Mint:
         return random.Random(self.digest("dice:" + ":".join(map(str, parts))))
 
     def _id(self, kind: str, number: int) -> str:
-        return _base62(self.digest(f"{kind}:{number}"), _ID_LENGTH)
+        return base62(self.digest(f"{kind}:{number}"), _ID_LENGTH)
 
 
-def _base62(digest: bytes, length: int) -> str:
+def base62(digest: bytes, length: int) -> str:
     number = int.from_bytes(digest, "big")
     letters = []
     for _ in range(0, length, 4):

@@ -6,12 +6,14 @@ Every body carries all keys that Plaid promises. Amounts stay as exact as they c
 from __future__ import annotations
 
 import datetime
+import hashlib
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import categories
+from local.plaid import categories, merchants
 from local.plaid.currencies import codes
+from local.plaid.mint import base62
 
 Amount = Decimal | int
 
@@ -51,6 +53,7 @@ def body(row: Row, transaction_id: str, account_id: str) -> dict[str, Any]:
     """The transaction as /transactions/sync shows it, without original_description."""
     found = categories.category(row.detailed) if row.detailed else categories.describe(row.description)
     iso, unofficial = codes(row.currency)
+    website = merchants.BY_NAME[row.merchant].website if row.merchant in merchants.BY_NAME else None
     return {
         "account_id": account_id,
         "account_owner": None,
@@ -60,13 +63,13 @@ def body(row: Row, transaction_id: str, account_id: str) -> dict[str, Any]:
         "category": None,
         "category_id": None,
         "check_number": None,
-        "counterparties": [_counterparty(row.merchant)] if row.merchant else [],
+        "counterparties": [_counterparty(row.merchant, website)] if row.merchant else [],
         "date": row.date,
         "datetime": None,
         "iso_currency_code": iso,
         "location": dict.fromkeys(_LOCATION),
         "logo_url": None,
-        "merchant_entity_id": None,
+        "merchant_entity_id": entity_id(row.merchant) if row.merchant else None,
         "merchant_name": row.merchant,
         "name": row.merchant or row.description or NO_DESCRIPTION,
         "payment_channel": row.channel,
@@ -79,17 +82,22 @@ def body(row: Row, transaction_id: str, account_id: str) -> dict[str, Any]:
         "transaction_id": transaction_id,
         "transaction_type": {"online": "digital", "in store": "place"}.get(row.channel, "special"),
         "unofficial_currency_code": unofficial,
-        "website": None,
+        "website": website,
     }
 
 
-def _counterparty(merchant: str) -> dict[str, Any]:
+def entity_id(merchant: str) -> str:
+    """The same for a merchant everywhere, as Plaid's is."""
+    return base62(hashlib.sha256(merchant.encode()).digest(), 37)
+
+
+def _counterparty(merchant: str, website: str | None) -> dict[str, Any]:
     return {
         "name": merchant,
         "type": "merchant",
-        "website": None,
+        "website": website,
         "logo_url": None,
         "phone_number": None,
-        "entity_id": None,
+        "entity_id": entity_id(merchant),
         "confidence_level": "VERY_HIGH",
     }

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from local.plaid import accounts, bank, changelog, cursor, items
+from local.plaid import accounts, bank, changelog, cursor, items, personas, users
 from local.plaid.changelog import Effect
 from local.plaid.cursor import Cursor, ForeignCursor
 from local.plaid.errors import PlaidError
@@ -114,10 +114,13 @@ def _stream(item: sqlite3.Row, account_id: str | None) -> str:
 
 
 def refresh(world: World, ask: dict[str, Any]) -> dict[str, Any]:
-    """/transactions/refresh: only the dynamic user's bank has anything new to tell."""
+    """/transactions/refresh: only the dynamic user's bank always has something new to tell, a persona's sometimes."""
     item = items.by_access_token(world, ask["access_token"], healthy=True)
-    if item["username"] == "user_transactions_dynamic" and item["readiness"] != READINESS[0]:
-        bank.refresh_dynamic(world, item)
+    if item["readiness"] != READINESS[0]:
+        if item["username"] == users.DYNAMIC:
+            bank.refresh_dynamic(world, item)
+        elif item["username"] in personas.NAMES:
+            bank.refresh_persona(world, item)
     return {}
 
 

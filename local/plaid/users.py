@@ -12,7 +12,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
 
-from local.plaid import custom_user, history, merchants
+from local.plaid import custom_user, history, merchants, personas
 from local.plaid.custom_fields import Unreadable
 from local.plaid.custom_user import Account, CustomUser
 from local.plaid.errors import KINDS, PlaidError
@@ -20,7 +20,7 @@ from local.plaid.institutions import Institution
 from local.plaid.rows import Row
 
 GOOD, DYNAMIC, CUSTOM, THOUSANDS = "user_good", "user_transactions_dynamic", "user_custom", "user_thousands"
-_NOT_BUILT = ("user_ewa_user", "user_yuppie", "user_small_business", "user_bank_income", "user_prism_1")
+_NOT_BUILT = ("user_bank_income", "user_prism_1")
 _DYNAMIC_ROWS, _DYNAMIC_DAYS, _DYNAMIC_PENDING_DAYS = 50, 29, 2
 _MOST_WARNINGS = 20
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}", re.ASCII)
@@ -68,12 +68,16 @@ def sign_in(
         return _custom(password, today, days, dice_of)
     if username == THOUSANDS:
         return Profile([_ACCOUNTS[history.CHECKING], _ACCOUNTS[history.CARD]], [], many=int(password))
+    if username in personas.NAMES:
+        first = today - timedelta(days=min(days, personas.DAYS))
+        rows = list(personas.history(dice_of, username, first, today))
+        return Profile(personas.accounts(username), sorted(rows, key=lambda row: row.date), by_days=True)
     return _dynamic(today, dice_of) if username == DYNAMIC else _good(GOOD, today, days, dice_of)
 
 
 def check_password(username: str, password: str) -> None:
     """Raises the error that this pair of credentials means, if any."""
-    if username not in (GOOD, DYNAMIC, CUSTOM, THOUSANDS):
+    if username not in (GOOD, DYNAMIC, CUSTOM, THOUSANDS, *personas.NAMES):
         raise PlaidError("INVALID_CREDENTIALS")
     if password.startswith("error_"):
         code = password.removeprefix("error_")

@@ -164,7 +164,7 @@ def test_an_account_that_is_not_there_is_named(plaid_server: PlaidServer) -> Non
         ("user_good", "wrong", "INVALID_CREDENTIALS"),
         ("nobody", "pass_good", "INVALID_CREDENTIALS"),
         ("user_good", "error_ITEM_LOCKED", "ITEM_LOCKED"),
-        ("user_yuppie", "x", "UNIMPLEMENTED"),
+        ("user_bank_income", "x", "UNIMPLEMENTED"),
         ("user_transactions_dynamic", " ", "INVALID_CREDENTIALS"),
     ],
 )

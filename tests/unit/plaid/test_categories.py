@@ -11,7 +11,7 @@ from local.plaid.store import Store
 from tests.fixtures.plaid import PLAID_TODAY
 
 _PHRASES = [(phrase, detailed) for detailed, phrases in RULES for phrase in phrases]
-_MERCHANTS = [*merchants.EVERYTHING]
+_MERCHANTS = [*merchants.BY_NAME.values()]
 
 
 @pytest.mark.parametrize(("phrase", "detailed"), _PHRASES)
