@@ -55,9 +55,9 @@ class Person:
 
     def bank(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Calls the local bank; raises Refused with its answer."""
-        from local.stack import PLAID_CLIENT_ID, PLAID_SECRET
+        from local.stack import PLAID_CLIENT_ID
 
-        keys = {"PLAID-CLIENT-ID": PLAID_CLIENT_ID, "PLAID-SECRET": PLAID_SECRET}
+        keys = {"PLAID-CLIENT-ID": PLAID_CLIENT_ID, "PLAID-SECRET": self.stack.plaid_secret}
         answer = requests.post(f"{self.stack.plaid}{path}", json=body, headers=keys, timeout=_TIMEOUT)
         if answer.status_code != 200:
             raise Refused(f"the bank answered {answer.status_code}: {_told(answer)}")

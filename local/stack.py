@@ -48,6 +48,7 @@ class Stack:
     port: int
     durable: bool = True
     sweep_seconds: int = 30
+    plaid_secret: str = field(default=PLAID_SECRET, repr=False)
     children: list[Child] = field(default_factory=list)
     database: postgres.Postgres | None = None
     broker: valkey.Valkey | None = None
@@ -142,8 +143,7 @@ class Stack:
             ),
             self._child(
                 "plaid",
-                ["-m", "local.plaid", *self._listen("plaid"), "--data", str(plaid), "--client-id", PLAID_CLIENT_ID,
-                 "--secret", PLAID_SECRET],
+                ["-m", "local.plaid", *self._listen("plaid"), "--data", str(plaid), "--client-id", PLAID_CLIENT_ID],
             ),
         ]  # fmt: skip
 
@@ -170,7 +170,8 @@ class Stack:
             "REDIS_URL": self.broker.url() if self.broker else "",
             "PLAID_URL": self.plaid,
             "PLAID_CLIENT_ID": PLAID_CLIENT_ID,
-            "PLAID_SECRET": PLAID_SECRET,
+            "PLAID_SECRET": self.plaid_secret,
+            "LOCAL_PLAID_SECRET": self.plaid_secret,
             "PLAID_LIMITS": "none",  # the stand-in has those that it is told to have
             "PLAID_WEBHOOK_URL": f"{self.api}/webhooks/plaid",
             "FIREBASE_PROJECT_ID": PROJECT,
@@ -257,7 +258,10 @@ class Stack:
         """The product's settings for a shell: the operator's commands run beside the demo with them."""
         ours = {name: value for name, value in self.environment().items() if os.environ.get(name) != value}
         lines = [f"{name}={shlex.quote(value)}" for name, value in sorted(ours.items())]
-        (self.state / "settings.env").write_text("\n".join(lines) + "\n")
+        settings = self.state / "settings.env"
+        settings.touch(0o600)
+        settings.chmod(0o600)  # the Plaid secret is in it
+        settings.write_text("\n".join(lines) + "\n")
 
     def _processes(self) -> dict[str, int]:
         running = {child.name: child.process.pid for child in self.children if child.process}

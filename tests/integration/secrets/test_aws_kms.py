@@ -207,7 +207,7 @@ def test_an_installation_moves_from_its_file_to_kms_and_to_a_new_key_of_it(
     newer = move_alias(aws)
     second = rotation.rewrap(deps, silent)
 
-    assert (second.current, second.moved, kms_server.calls["ReEncrypt"]) == (newer, 1, 1)
+    assert (second.current, second.moved, kms_server.calls["ReEncrypt"]) == (newer, 2, 2)
     aws.disable_key(KeyId=arn)
     alone = open_vault(kms_key_id=ALIAS, endpoint_url=kms_server.url)
     assert home.with_deps(vault=alone).stored() == token
@@ -252,7 +252,7 @@ def test_a_real_worker_and_the_commands_work_with_kms_alone(
         eventually(lambda: home.owed("wanted = done"))
     bell.close()
 
-    assert (json.loads(moved.stdout)["moved"], json.loads(moved.stdout)["current"]) == (1, newer)
+    assert (json.loads(moved.stdout)["moved"], json.loads(moved.stdout)["current"]) == (2, newer)
     assert home.database.sql("select distinct error_code from sync_runs") == [(None,)]
     assert home.equal_to_bank()
     status = home.command("keys", "status", "--json", **settings)

@@ -121,7 +121,7 @@ def test_a_token_from_before_the_envelopes_is_pulled_with_and_gets_one(home: Hom
     done = rewrap(home.deps, SILENT)
 
     (sealed,) = home.sealed()
-    assert (done.moved, sealed.wrapped_key is not None, home.stored()) == (1, True, token)
+    assert (done.moved, sealed.wrapped_key is not None, home.stored()) == (2, True, token)
 
 
 def test_a_token_exchanged_while_it_is_rewrapped_is_not_overwritten(home: Home) -> None:
