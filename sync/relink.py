@@ -59,76 +59,83 @@ _MOVING = text("""
     select from account_moves as m join accounts as a on a.id = m.account_id
     where a.item_id = :item_id and m.settled_at is null limit 1
 """)
+# Tables of their own, counted before they are joined: as parts of one statement the planner takes each for one row.
+_SIDES = text("""
+    create temporary table if not exists arriving_rows (
+        plaid_transaction_id text collate "C", account_id uuid, date date, amount numeric, currency text, name text
+    ) on commit delete rows;
+    create temporary table if not exists former_rows (
+        plaid_transaction_id text collate "C", entry_id uuid, account_id uuid, date date, amount numeric, currency text,
+        name text, live boolean, replaced boolean
+    ) on commit delete rows;
+    delete from arriving_rows; delete from former_rows
+""")
+_ARRIVING = text("""
+    insert into arriving_rows
+    select s.plaid_transaction_id, a.id, s.date, s.amount, coalesce(s.iso_currency, '~' || s.unofficial_currency),
+        s.name
+    from pulled_rows as s
+    join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
+    where s.root = s.plaid_transaction_id
+      and exists (select from account_moves as m where m.account_id = a.id and m.settled_at is null)
+      and not exists (select from transactions as k where k.plaid_transaction_id = s.plaid_transaction_id)
+      and not exists (select from transactions as k where k.plaid_transaction_id = s.claims)
+""")
+# `replaced`: told by an item that will tell no more, so only what is told anew is still so.
+_FORMER = text("""
+    insert into former_rows
+    select t.plaid_transaction_id, t.entry_id, t.account_id, t.date, t.amount,
+        coalesce(t.iso_currency, '~' || t.unofficial_currency), t.name, t.removed_at is null,
+        coalesce(t.created_at <= m.replaced_at, false)
+    from (select account_id, min(date) as since from arriving_rows group by account_id) as a
+    join (select account_id, max(moved_at) as moved_at, max(moved_at) filter (where kind <> 'renumbered') as replaced_at
+          from account_moves where settled_at is null group by account_id) as m using (account_id)
+    join transactions as t on t.account_id = a.account_id and t.date >= a.since and t.created_at <= m.moved_at
+    where t.superseded_by is null
+""")
+_COUNT = text("analyze arriving_rows, former_rows")
+_NOT_STAGED = (
+    text("delete from former_rows as f using pulled_rows as s where s.plaid_transaction_id = f.plaid_transaction_id"),
+    text("delete from former_rows as f using pulled_rows as s where s.claims = f.plaid_transaction_id"),
+)
 # Rows are the same when account, date, amount, currency and name are: one on each side, or as many as both sides have
 # where it does not matter which is which, because nobody said anything of them or the same of all.
 _CLAIM = text("""
-    with moved as (
-        select m.account_id, a.plaid_account_id, max(m.moved_at) as moved_at
-        from account_moves as m join accounts as a on a.id = m.account_id
-        where a.item_id = :item_id and m.settled_at is null
-        group by m.account_id, a.plaid_account_id
-    ), fresh as (
-        select s.plaid_transaction_id, m.account_id, s.date, s.amount, s.name,
-            coalesce(s.iso_currency, '~' || s.unofficial_currency) as currency
-        from pulled_rows as s join moved as m on m.plaid_account_id = s.plaid_account_id
-        where s.root = s.plaid_transaction_id
-          and not exists (select from transactions as k
-                          where k.plaid_transaction_id in (s.plaid_transaction_id, s.claims))
-    ), old as (
-        select t.plaid_transaction_id, t.account_id, t.date, t.amount, t.name,
-            coalesce(t.iso_currency, '~' || t.unofficial_currency) as currency, t.removed_at is null as live,
+    with free as (
+        select f.*,
             case when num_nonnulls(e.user_category_id, e.note, e.removed_at, p.parts) > 0
-                then jsonb_build_array(e.user_category_id, e.note, e.removed_at is not null, p.parts)::text end as words
-        from transactions as t
-        join moved as m on m.account_id = t.account_id and t.created_at <= m.moved_at
-        join entries as e on e.id = t.entry_id
+                then jsonb_build_array(e.user_category_id, e.note, e.removed_at is not null, p.parts)::text
+                end as words,
+            bool_or(live) over (partition by account_id, date, amount, name, currency) as any_live
+        from former_rows as f
+        join (select distinct account_id, date, amount, name, currency from arriving_rows) as a
+            using (account_id, date, amount, name, currency)
+        join entries as e on e.id = f.entry_id
         left join lateral (
             select jsonb_agg(jsonb_build_array(category_id, amount, note) order by position) as parts
             from splits where entry_id = e.id) as p on true
-        where t.superseded_by is null
-          and exists (select from fresh as f where (f.account_id, f.date, f.amount, f.name)
-                                                 = (t.account_id, t.date, t.amount, t.name))
-          and not exists (select from transactions as o
-                          where o.entry_id = t.entry_id and o.removed_at is null and o.id <> t.id)
-          and not exists (select from pulled_rows as s
-                          where t.plaid_transaction_id in (s.plaid_transaction_id, s.claims))
-    ), best as (
-        select *, bool_or(live) over (partition by account_id, date, amount, name, currency) as any_live from old
-    ), left_side as (
-        select *, row_number() over (same order by plaid_transaction_id) as place, count(*) over same as many
-        from fresh window same as (partition by account_id, date, amount, name, currency)
-    ), right_side as (
-        select *, row_number() over (same order by plaid_transaction_id) as place, count(*) over same as many,
-            count(words) over same as edited, min(words) over same as least, max(words) over same as most
-        from best where live = any_live window same as (partition by account_id, date, amount, name, currency)
+        where f.live or not exists (
+            select from transactions as o where o.entry_id = f.entry_id and o.removed_at is null)
+    ), arriving as (
+        select *, row_number() over (alike order by plaid_transaction_id) as place, count(*) over alike as many
+        from arriving_rows window alike as (partition by account_id, date, amount, name, currency)
+    ), former as (
+        select *, row_number() over (alike order by plaid_transaction_id) as place, count(*) over alike as many,
+            count(words) over alike as edited, min(words) over alike as least, max(words) over alike as most
+        from free where live = any_live window alike as (partition by account_id, date, amount, name, currency)
     )
-    update pulled_rows as s set claims = r.plaid_transaction_id
-    from left_side as l join right_side as r using (account_id, date, amount, name, currency, place)
-    where s.plaid_transaction_id = l.plaid_transaction_id
-      and (r.edited = 0 or (r.edited = r.many and r.least = r.most and r.many >= l.many))
+    update pulled_rows as s set claims = f.plaid_transaction_id
+    from arriving as a join former as f using (account_id, date, amount, name, currency, place)
+    where s.plaid_transaction_id = a.plaid_transaction_id
+      and (f.edited = 0 or (f.edited = f.many and f.least = f.most and f.many >= a.many))
 """)
-# Plaid tells an item's history from some day on, whole; later updates only move that day back. What an old row said of
-# such a day is told anew by now, or is not so any more.
+_COUNT_CLAIMS = text("analyze pulled_rows (plaid_transaction_id, claims, root, plaid_account_id)")
+# Plaid tells an item's history from some day on, whole; later updates only move that day back. What a former row said
+# of such a day is told anew by now, or is not so any more.
 _RETIRE_TOLD = text("""
-    with moved as (
-        select m.account_id, a.plaid_account_id, max(m.moved_at) as moved_at
-        from account_moves as m join accounts as a on a.id = m.account_id
-        where a.item_id = :item_id and m.settled_at is null and m.kind <> 'renumbered'
-        group by m.account_id, a.plaid_account_id
-    ), told as (
-        select m.account_id, m.moved_at, least(
-            (select min(s.date) from pulled_rows as s
-             where s.plaid_account_id = m.plaid_account_id and not exists (
-                select from transactions as k where k.plaid_transaction_id = s.plaid_transaction_id)),
-            (select min(t.date) from transactions as t
-             where t.account_id = m.account_id and t.created_at > m.moved_at)) as since
-        from moved as m
-    )
     update transactions as t set removed_at = now()
-    from told
-    where t.account_id = told.account_id and t.created_at <= told.moved_at and t.date >= told.since
-      and t.removed_at is null
-      and not exists (select from pulled_rows as s where t.plaid_transaction_id in (s.plaid_transaction_id, s.claims))
+    from former_rows as f left join pulled_rows as s on s.claims = f.plaid_transaction_id
+    where t.plaid_transaction_id = f.plaid_transaction_id and f.live and f.replaced and s.claims is null
 """)
 
 
@@ -189,9 +196,16 @@ def adopt(connection: Connection, item_id: UUID, user_id: str) -> None:
     Called inside the store step, under the owner's lock, before entries are resolved. An item none of whose accounts
     moved lately pays for one look.
     """
-    if connection.execute(_MOVING, {"item_id": item_id}).first() is not None:
-        connection.execute(_CLAIM, {"item_id": item_id})
-        connection.execute(_RETIRE_TOLD, {"item_id": item_id})
+    bound = {"item_id": item_id}
+    if connection.execute(_MOVING, bound).first() is None:
+        return
+    connection.execute(_SIDES)
+    if connection.execute(_ARRIVING, bound).rowcount == 0:
+        return
+    connection.execute(_FORMER)
+    connection.execute(_COUNT)
+    for statement in (*_NOT_STAGED, _CLAIM, _COUNT_CLAIMS, _RETIRE_TOLD):
+        connection.execute(statement)
 
 
 def _by_item(connection: Connection, user_id: str, item_id: UUID) -> list[tuple[UUID, list[Row[Any]]]]:
