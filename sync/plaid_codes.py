@@ -139,6 +139,9 @@ def kind_of(code: str, error_type: str | None, status: int | None) -> type[Plaid
     return PlaidTransient if status is not None and status >= 500 else PlaidRefused
 
 
+# The accounts are not what they were: ask for them.
+ACCOUNTS_CHANGED = frozenset({"NO_ACCOUNTS", "INVALID_ACCOUNT_ID"})
+
 FLOORS: Mapping[str, float] = {code: rule.wait for code, rule in CODES.items() if rule is _OUTAGE and rule.wait}
 
 

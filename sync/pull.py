@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from sync import freshness, imports, kept_pages, log, tokens
-from sync.accounts import meet
+from sync.accounts import look_again, meet
 from sync.apply import NOTHING, Applied, CursorMoved, Target, move_cursor, stage, store
 from sync.db import lock_owners, retrying, sqlstate, transaction
 from sync.deps import Deps
@@ -42,7 +42,7 @@ from sync.imports import SIZES, Shelf, Sizes, discard
 from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_condition
 from sync.item_lock import hold_item
 from sync.kept_pages import Window
-from sync.plaid_codes import FLOORS
+from sync.plaid_codes import ACCOUNTS_CHANGED, FLOORS
 from sync.steps import step
 from sync.store_kept import store_kept
 from sync.vault import DataKey, Sealed
@@ -280,6 +280,8 @@ def _failed(pull: _Pull, error: Exception) -> tuple[str, Applied, datetime | Non
             lock_owners(connection, [f"users/{item.user_id}"])
             set_condition(connection, item.id, told)
         _record(connection, item, run, outcome, error_code=code)
+        if code in ACCOUNTS_CHANGED:
+            look_again(connection, item.id, deps.now())
         if final:
             _settle(connection, deps, item, pull.wanted, None)
         else:
