@@ -8,6 +8,7 @@ import type { FirebaseApp } from "firebase/app";
 import { type Auth, onAuthStateChanged, signOut, type User } from "firebase/auth";
 import { createStore, type StoreApi } from "zustand/vanilla";
 
+import { forgetAll } from "@/lib/kept";
 import type { LiveSession } from "@/lib/live/session";
 
 export type SessionState =
@@ -34,7 +35,10 @@ export function startSession(app: FirebaseApp, auth: Auth, firestoreHost: string
     if (before.status === "signed-in" && before.user.uid === user?.uid) return;
     state.setState(user === null ? { status: "signed-out" } : { status: "starting" }, true);
     if (before.status === "signed-in") await before.live.close();
-    if (user === null) return;
+    if (user === null) {
+      forgetAll();
+      return;
+    }
     const { LiveSession } = await import("@/lib/live/session");
     state.setState({ status: "signed-in", user, live: new LiveSession(app, firestoreHost, user.uid) }, true);
   }

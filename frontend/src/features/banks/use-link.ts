@@ -1,10 +1,11 @@
 import { useMutation } from "@tanstack/react-query";
 import { useCallback, useEffect, useRef, useState } from "react";
-import type { PlaidLinkError } from "react-plaid-link";
+import type { PlaidLinkError, PlaidLinkOnSuccessMetadata } from "react-plaid-link";
 
-import { addItem } from "@/features/banks/api/add-item";
-import { createLinkToken } from "@/features/banks/api/create-link-token";
+import { addItem, type NewItem } from "@/features/banks/api/add-item";
+import { createLinkToken, type LinkWish } from "@/features/banks/api/create-link-token";
 import { finishRepair } from "@/features/banks/api/finish-repair";
+import type { HostedUse } from "@/features/banks/components/HostedLink";
 import { forget, interrupted, keep, type LinkAttempt } from "@/features/banks/link-attempt";
 import { ApiError } from "@/lib/api/errors";
 import { useEdit } from "@/lib/live/edits";
@@ -12,36 +13,54 @@ import { useServices } from "@/lib/services";
 import { toast, toastTrouble } from "@/lib/toasts";
 
 export interface Link {
-  /** Set while Link should be open. */
+  /** Set while Link should be open on this page. */
   readonly attempt: LinkAttempt | null;
+  /** Set while Link is, or may be, open at an address of Plaid's. */
+  readonly hosted: HostedUse | null;
+  /** The bank that is linked already, when it was to be linked again. */
+  readonly existing: string | null;
   readonly busy: boolean;
-  /** Starts Link for a new bank, or to sign in again to the bank of an item. */
-  readonly start: (itemId: string | null) => void;
-  readonly succeeded: (publicToken: string | null) => void;
+  /** Starts Link for a new bank, or for a bank that is there: to sign in again, or to choose its accounts anew. */
+  readonly start: (itemId: string | null, accountSelection?: boolean) => void;
+  readonly succeeded: (publicToken: string | null, told: PlaidLinkOnSuccessMetadata | null) => void;
   readonly exited: (error: PlaidLinkError | null) => void;
+  /** Link cannot be loaded here: it is offered at an address of Plaid's. */
   readonly failed: () => void;
+  /** Link at Plaid's address is over, or waited for no longer; with the bank that was there already. */
+  readonly left: (existing?: string | null) => void;
 }
 
 /** The whole way of linking a bank, or of repairing one: token, Link, and telling the API. */
 export function useLink(): Link {
-  const { api } = useServices();
-  const [attempt, setAttempt] = useState(interrupted);
+  const { api, user } = useServices();
+  const [attempt, setAttempt] = useState(() => interrupted(user.uid));
+  const [hosted, setHosted] = useState<HostedUse | null>(null);
+  const [existing, setExisting] = useState<string | null>(null);
+  const wish = useRef<LinkWish>({ itemId: attempt?.itemId ?? null });
   const end = useCallback(() => {
     forget();
     setAttempt(null);
   }, []);
 
-  const begin = useMutation({
-    mutationFn: async (itemId: string | null) => ({ token: await createLinkToken(api, itemId), itemId }),
-    onSuccess: (next) => {
-      keep(next);
+  const { mutate: open, isPending: opening } = useMutation({
+    mutationFn: (wished: LinkWish) => createLinkToken(api, wished),
+    onSuccess: ({ linkToken: token, expiration, sessionId, hostedLinkUrl: url }, { itemId }) => {
+      if (url !== null) {
+        setHosted({ sessionId, url, itemId });
+        return;
+      }
+      const next = { token, expires: Date.parse(expiration), itemId };
+      keep(next, user.uid);
       setAttempt(next);
     },
     onError: (error) => toastTrouble("The bank could not be opened", error),
   });
   const add = useEdit({
-    send: (wish: { publicToken: string; key: string }) => addItem(api, wish.publicToken, wish.key),
-    onAnswer: () => toast("Your bank is linked. Its transactions are on their way."),
+    send: (wished: NewItem & { key: string }) => addItem(api, wished, wished.key),
+    onAnswer: (added) => {
+      if (added.existing === null) toast("Your bank is linked. Its transactions are on their way.");
+      else setExisting(added.existing);
+    },
     trouble: "The bank was not linked",
   });
   const repair = useEdit({
@@ -50,21 +69,27 @@ export function useLink(): Link {
     trouble: "The bank is not connected again yet",
   });
 
-  const busy = begin.isPending || add.isPending || attempt !== null;
+  const busy = opening || add.isPending || repair.isPending || attempt !== null;
   const rememberFocus = useFocusAfter(busy);
 
   return {
     attempt,
+    hosted,
+    existing,
     busy,
-    start: (itemId) => {
+    start: (itemId, accountSelection = false) => {
       rememberFocus();
-      begin.mutate(itemId);
+      setHosted(null);
+      setExisting(null);
+      wish.current = { itemId, accountSelection };
+      open(wish.current);
     },
-    succeeded: (publicToken) => {
-      const itemId = attempt?.itemId ?? null;
+    succeeded: (publicToken, told) => {
+      if (attempt === null) return;
       end();
-      if (itemId !== null) repair.mutate(itemId);
-      else if (publicToken !== null) add.mutate({ publicToken, key: crypto.randomUUID() });
+      if (attempt.itemId !== null) repair.mutate(attempt.itemId);
+      else if (publicToken !== null)
+        add.mutate({ publicToken, linkToken: attempt.token, told, key: crypto.randomUUID() });
     },
     exited: (error) => {
       end();
@@ -72,8 +97,12 @@ export function useLink(): Link {
     },
     failed: useCallback(() => {
       end();
-      toastTrouble("The bank could not be opened", new ApiError(0, "link-unreachable", "Link did not load", ""));
-    }, [end]),
+      open({ ...wish.current, hosted: true });
+    }, [end, open]),
+    left: useCallback((found: string | null = null) => {
+      setHosted(null);
+      setExisting(found);
+    }, []),
   };
 }
 

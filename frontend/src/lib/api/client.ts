@@ -24,6 +24,7 @@ const problemSchema = v.object({
   code: v.optional(v.string(), "unknown"),
   title: v.optional(v.string(), ""),
   detail: v.optional(v.nullable(v.string()), ""),
+  itemId: v.optional(v.nullable(v.string()), null),
 });
 
 export class Api {
@@ -64,7 +65,8 @@ export class Api {
 async function problem(answer: Response): Promise<ApiError> {
   const parsed = v.safeParse(problemSchema, await readJson(answer));
   if (!parsed.success) return new ApiError(answer.status, "unknown", answer.statusText, "");
-  return new ApiError(answer.status, parsed.output.code, parsed.output.title, parsed.output.detail ?? "");
+  const { code, title, detail, itemId } = parsed.output;
+  return new ApiError(answer.status, code, title, detail ?? "", itemId);
 }
 
 async function readJson(answer: Response): Promise<unknown> {

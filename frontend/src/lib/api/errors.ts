@@ -5,6 +5,8 @@ export class ApiError extends Error {
     readonly code: string,
     readonly title: string,
     readonly detail: string,
+    /** The bank that an error is about, where it names one. */
+    readonly itemId: string | null = null,
   ) {
     super(`${code}: ${detail || title}`);
   }

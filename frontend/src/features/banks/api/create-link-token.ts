@@ -2,11 +2,26 @@ import * as v from "valibot";
 
 import type { Api } from "@/lib/api/client";
 
-const answerSchema = v.object({ linkToken: v.string() });
+/** What Link is to be opened for. */
+export interface LinkWish {
+  /** A bank that is linked, to sign in again; null for a new one. */
+  readonly itemId: string | null;
+  /** Let the accounts of that bank be chosen anew. */
+  readonly accountSelection?: boolean;
+  /** At an address of Plaid's, for a page that cannot load Link. */
+  readonly hosted?: boolean;
+}
 
-/** For a new bank, or with an item: to sign in again to a bank already linked. */
-export async function createLinkToken(api: Api, itemId: string | null): Promise<string> {
-  const body = itemId === null ? {} : { itemId };
-  const { linkToken } = await api.send({ method: "POST", path: "/api/link-tokens", body, answer: answerSchema });
-  return linkToken;
+const answerSchema = v.object({
+  sessionId: v.string(),
+  linkToken: v.string(),
+  expiration: v.pipe(v.string(), v.isoTimestamp()),
+  hostedLinkUrl: v.nullable(v.string()),
+});
+
+export type LinkOpening = v.InferOutput<typeof answerSchema>;
+
+export function createLinkToken(api: Api, { itemId, ...wish }: LinkWish): Promise<LinkOpening> {
+  const body = { ...wish, ...(itemId === null ? {} : { itemId }) };
+  return api.send({ method: "POST", path: "/api/link-tokens", body, answer: answerSchema });
 }

@@ -4,6 +4,8 @@ import { Fragment, lazy, Suspense } from "react";
 
 import { EmptyState } from "@/components/EmptyState";
 import { Panel } from "@/components/Panel";
+import { AlreadyLinked } from "@/features/banks/components/AlreadyLinked";
+import { HostedLink } from "@/features/banks/components/HostedLink";
 import { ItemCard } from "@/features/banks/components/ItemCard";
 import { useLink } from "@/features/banks/use-link";
 import { accountSchema, importSchema, itemSchema } from "@/lib/documents";
@@ -44,11 +46,26 @@ export function BanksPanel() {
               accounts={accounts.documents.filter((account) => account.data.itemId === item.id)}
               imported={imports.documents.find(({ id }) => id === item.id)?.data ?? null}
               busy={link.busy}
-              onRepair={link.start}
+              onRepair={(itemId) => link.start(itemId)}
+              onChooseAccounts={(itemId) => link.start(itemId, true)}
             />
           </Fragment>
         ))}
       </Stack>
+      {link.hosted !== null && (
+        <HostedLink
+          use={link.hosted}
+          seen={items.documents.map(({ id, data }) => `${id} ${data.status}`).join()}
+          onLeft={link.left}
+        />
+      )}
+      <AlreadyLinked
+        opened={link.existing !== null}
+        name={items.documents.find(({ id }) => id === link.existing)?.data.institutionName ?? "Your bank"}
+        onSignIn={() => link.start(link.existing)}
+        onChooseAccounts={() => link.start(link.existing, true)}
+        onClose={() => link.left()}
+      />
       {link.attempt !== null && (
         <Suspense>
           <OpenLink

@@ -1,5 +1,5 @@
 import { Alert, Badge, Button, Group, Menu, Stack, Text } from "@mantine/core";
-import { CircleAlert, Unlink } from "lucide-react";
+import { CircleAlert, CirclePlus, ListChecks, Unlink } from "lucide-react";
 import { useState } from "react";
 
 import { ConfirmDialog } from "@/components/ConfirmDialog";
@@ -21,11 +21,14 @@ export interface ItemCardProps {
   imported: Import | null;
   busy: boolean;
   onRepair: (itemId: string) => void;
+  onChooseAccounts: (itemId: string) => void;
 }
 
 /** A linked bank: how its connection is, and its accounts. */
-export function ItemCard({ item: { id, path, data }, accounts, imported, busy, onRepair }: ItemCardProps) {
+export function ItemCard({ item, accounts, imported, busy, onRepair, onChooseAccounts }: ItemCardProps) {
+  const { id, path, data } = item;
   const status = statusWords(data);
+  const choose = data.status === "revoked" ? null : () => onChooseAccounts(id);
   const name = data.institutionName ?? "Your bank";
   return (
     <Stack component="li" gap="sm" data-path={path} data-status={data.status}>
@@ -37,7 +40,7 @@ export function ItemCard({ item: { id, path, data }, accounts, imported, busy, o
           <Badge variant="light" color={status.color}>
             {status.label}
           </Badge>
-          <ItemMenu itemId={id} name={name} />
+          <ItemMenu itemId={id} name={name} onChooseAccounts={choose} />
         </Group>
       </Group>
       <Freshness item={data} />
@@ -54,6 +57,16 @@ export function ItemCard({ item: { id, path, data }, accounts, imported, busy, o
           </Stack>
         </Alert>
       )}
+      {choose !== null && data.errorCode === "NEW_ACCOUNTS_AVAILABLE" && (
+        <Alert color="blue" icon={<CirclePlus size={18} />} p="sm">
+          <Stack gap="xs" align="flex-start">
+            Your bank has accounts that Livespend does not see.
+            <Button size="xs" onClick={choose} loading={busy}>
+              Choose accounts
+            </Button>
+          </Stack>
+        </Alert>
+      )}
       <Stack component="ul" className="plain-list" gap="xs" aria-label={`Accounts at ${name}`}>
         {accounts.map((account) => (
           <AccountLine key={account.id} account={account.data} path={account.path} />
@@ -63,7 +76,14 @@ export function ItemCard({ item: { id, path, data }, accounts, imported, busy, o
   );
 }
 
-function ItemMenu({ itemId, name }: { itemId: string; name: string }) {
+interface ItemMenuProps {
+  itemId: string;
+  name: string;
+  /** Null where the bank would not let anything be chosen any more. */
+  onChooseAccounts: (() => void) | null;
+}
+
+function ItemMenu({ itemId, name, onChooseAccounts }: ItemMenuProps) {
   const { api } = useServices();
   const [asking, setAsking] = useState(false);
   const remove = useEdit({
@@ -77,6 +97,11 @@ function ItemMenu({ itemId, name }: { itemId: string; name: string }) {
   return (
     <>
       <MoreMenu label={`More for ${name}`}>
+        {onChooseAccounts !== null && (
+          <Menu.Item leftSection={<ListChecks size={16} aria-hidden />} onClick={onChooseAccounts}>
+            Add or remove accounts
+          </Menu.Item>
+        )}
         <Menu.Item c="red" leftSection={<Unlink size={16} aria-hidden />} onClick={() => setAsking(true)}>
           Unlink this bank
         </Menu.Item>

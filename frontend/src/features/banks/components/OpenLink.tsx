@@ -1,11 +1,14 @@
 import { useEffect, useRef } from "react";
-import { type PlaidLinkError, usePlaidLink } from "react-plaid-link";
+import { type PlaidLinkError, type PlaidLinkOnSuccessMetadata, usePlaidLink } from "react-plaid-link";
 
 import { cameBackFromBank } from "@/features/banks/link-attempt";
 
+/** A blocker may put an empty script in the place of Plaid's: then there is neither Link nor an error. */
+const PATIENCE_MS = 15_000;
+
 export interface OpenLinkProps {
   token: string;
-  onSuccess: (publicToken: string | null) => void;
+  onSuccess: (publicToken: string | null, told: PlaidLinkOnSuccessMetadata | null) => void;
   onExit: (error: PlaidLinkError | null) => void;
   onTrouble: () => void;
 }
@@ -27,5 +30,10 @@ export function OpenLink({ token, onSuccess, onExit, onTrouble }: OpenLinkProps)
   useEffect(() => {
     if (error !== null) onTrouble();
   }, [error, onTrouble]);
+  useEffect(() => {
+    if (ready) return;
+    const timer = setTimeout(onTrouble, PATIENCE_MS);
+    return () => clearTimeout(timer);
+  }, [ready, onTrouble]);
   return null;
 }
