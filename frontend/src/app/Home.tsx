@@ -8,6 +8,7 @@ import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { AddCategory } from "@/features/categories/components/AddCategory";
 import { BuySomething } from "@/features/demo/components/BuySomething";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
+import { Rules } from "@/features/rules/components/Rules";
 import { UserMenu } from "@/features/session/components/UserMenu";
 import { MonthSwitcher } from "@/features/spending/components/MonthSwitcher";
 import { SpendPanel } from "@/features/spending/components/SpendPanel";
@@ -72,6 +73,7 @@ function Month() {
         <Group gap="xs">
           {config.bankUrl !== null && <BuySomething bankUrl={config.bankUrl} />}
           <AddCategory />
+          <Rules />
         </Group>
       </Group>
       <Grid gap="md">

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 
 import {
+  added,
   asTyped,
   currencyDigits,
   formatMoney,
@@ -110,4 +111,12 @@ test("an amount written for editing is read as the same amount, whatever the rea
   for (const locale of ["en-US", "de-DE", "fr-FR", "de-CH", "ar-EG", "hi-IN"])
     for (const exact of ["1.234", "1234.5", "0.125", "100"])
       expect(parseAmount(asTyped(exact, locale), "KWD", locale)).toEqual({ exact });
+});
+
+test("sums are exact to the last digit that the ledger keeps", () => {
+  expect(added([])).toBe("0");
+  expect(added(["0.1", "0.2", "-0.3"])).toBe("0");
+  expect(added(["999999999999999.0123456789", "0.0000000001"])).toBe("999999999999999.012345679");
+  expect(added(["1", "-1.5"])).toBe("-0.5");
+  expect(added(["-0.5", "0.25"])).toBe("-0.25");
 });

@@ -10,6 +10,8 @@ export type ParsedAmount = { exact: string } | { problem: AmountProblem };
 
 const PLAIN = /^-?\d+(\.\d+)?$/;
 const MAX_INTEGER_DIGITS = 12;
+/** The ledger's own: no amount has more digits after the point. */
+export const MOST_DIGITS = 10;
 
 /** Digits after the point that a currency is written with; 2 for a code that the browser does not know. */
 export function currencyDigits(currency: string): number {
@@ -53,6 +55,11 @@ export function negated(exact: string): string {
   return exact.startsWith("-") ? exact.slice(1) : `-${exact}`;
 }
 
+/** The exact sum. */
+export function added(exacts: readonly string[]): string {
+  return fromSmallest(exacts.reduce((sum, exact) => sum + smallest(exact), 0n));
+}
+
 /** How much of `whole` is `part`, 0 to 100, for the length of a bar; a minus has no length. */
 export function percentOf(part: number, whole: number): number {
   if (whole <= 0 || part <= 0) return 0;
@@ -60,7 +67,12 @@ export function percentOf(part: number, whole: number): number {
 }
 
 /** Reads an amount as a person types it in their own notation, and keeps every digit. */
-export function parseAmount(text: string, currency: string, locale?: string): ParsedAmount {
+export function parseAmount(
+  text: string,
+  currency: string,
+  locale?: string,
+  digits = currencyDigits(currency),
+): ParsedAmount {
   const typed = text.replace(/[\s\u00a0\u202f]/g, "");
   if (typed === "") return { problem: "empty" };
   const plain = toPlain(typed, locale);
@@ -68,7 +80,7 @@ export function parseAmount(text: string, currency: string, locale?: string): Pa
   const exact = trimmed(plain);
   const [integer = "", fraction = ""] = exact.split(".");
   if (isZero(exact) || isNegative(exact)) return { problem: "not-positive" };
-  if (fraction.length > currencyDigits(currency)) return { problem: "too-precise" };
+  if (fraction.length > digits) return { problem: "too-precise" };
   if (integer.length > MAX_INTEGER_DIGITS) return { problem: "too-large" };
   return { exact };
 }
@@ -105,6 +117,17 @@ function trimmed(plain: string): string {
   const whole = integer.replace(/^0+(?=\d)/, "") || "0";
   const rest = fraction.replace(/0+$/, "");
   return sign + (rest === "" ? whole : `${whole}.${rest}`);
+}
+
+/** In units of the tenth digit after the point. */
+function smallest(exact: string): bigint {
+  const [integer = "", fraction = ""] = decimal(exact).split(".");
+  return BigInt(integer + fraction.padEnd(MOST_DIGITS, "0"));
+}
+
+function fromSmallest(units: bigint): string {
+  const digits = (units < 0n ? -units : units).toString().padStart(MOST_DIGITS + 1, "0");
+  return trimmed(`${units < 0n ? "-" : ""}${digits.slice(0, -MOST_DIGITS)}.${digits.slice(-MOST_DIGITS)}`);
 }
 
 function escaped(text: string): string {

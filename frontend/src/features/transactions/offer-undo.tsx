@@ -2,16 +2,21 @@ import { Button, Group, Text } from "@mantine/core";
 import { notifications } from "@mantine/notifications";
 import type { ReactNode } from "react";
 
-const TIME_TO_UNDO_MS = 12_000;
+const TIME_TO_DECIDE_MS = 12_000;
 
 /** Says what was done and offers, for a while, to take it back. */
 export function offerUndo(done: ReactNode, undo: () => void): void {
+  offer(done, "Undo", undo);
+}
+
+/** Says something and offers, for a while, one thing to do about it. */
+export function offer(message: ReactNode, label: string, act: () => void): void {
   const id = notifications.show({
-    autoClose: TIME_TO_UNDO_MS,
+    autoClose: TIME_TO_DECIDE_MS,
     message: (
       <Group justify="space-between" wrap="nowrap">
         <Text size="sm" truncate>
-          {done}
+          {message}
         </Text>
         <Button
           size="compact-sm"
@@ -19,10 +24,10 @@ export function offerUndo(done: ReactNode, undo: () => void): void {
           className="no-shrink"
           onClick={() => {
             notifications.hide(id);
-            undo();
+            act();
           }}
         >
-          Undo
+          {label}
         </Button>
       </Group>
     ),

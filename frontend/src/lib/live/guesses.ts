@@ -7,12 +7,14 @@
  * refused. The document may be quicker than the answer: versions, not order of arrival, decide. Edits of one
  * document have to be sent one after the other (edits.ts does), or an older guess could outlive a newer one.
  */
+import type { Split } from "@/lib/documents";
 import { type Mark, reached, type Version } from "@/lib/live/versions";
 
 /** What an edit does to the transaction it lies over. */
 export interface Change {
   readonly categoryId?: string;
   readonly note?: string | null;
+  readonly splits?: readonly Split[];
   readonly removed?: boolean;
 }
 

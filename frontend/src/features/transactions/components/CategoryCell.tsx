@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { Tag } from "lucide-react";
+import { Tag, Workflow } from "lucide-react";
 import { useRef, useState } from "react";
 
 import { CategorySelect } from "@/components/CategorySelect";
@@ -11,12 +11,14 @@ export interface CategoryCellProps {
   categoryId: string;
   /** The person chose it, so it can be handed back to the bank's own. */
   chosen: boolean;
+  /** A rule of theirs chose it. */
+  byRule: boolean;
   transactionName: string;
   onChange: (categoryId: string | null) => void;
 }
 
 /** The category as a button; pressed, it turns into a search box until something is chosen or it is left. */
-export function CategoryCell({ categoryId, chosen, transactionName, onChange }: CategoryCellProps) {
+export function CategoryCell({ categoryId, chosen, byRule, transactionName, onChange }: CategoryCellProps) {
   const categories = useCategories();
   // The category at the press: what arrives meanwhile must not put its name over what is being typed.
   const [editing, setEditing] = useState<string | null>(null);
@@ -62,8 +64,9 @@ export function CategoryCell({ categoryId, chosen, transactionName, onChange }: 
       radius="xl"
       fw={400}
       maw={220}
-      leftSection={<Tag size={12} aria-hidden />}
-      aria-label={`Category of ${transactionName}: ${name}. Change`}
+      leftSection={byRule ? <Workflow size={12} aria-hidden /> : <Tag size={12} aria-hidden />}
+      aria-label={`Category of ${transactionName}: ${name}${byRule ? ", by a rule" : ""}. Change`}
+      {...(byRule ? { title: "Chosen by a rule of yours" } : {})}
       onClick={() => setEditing(categoryId)}
     >
       <span dir="auto" className="truncate">

@@ -1,5 +1,5 @@
 import { Menu } from "@mantine/core";
-import { NotebookPen, Trash2 } from "lucide-react";
+import { NotebookPen, Split, Trash2 } from "lucide-react";
 
 import { MoreMenu } from "@/components/MoreMenu";
 
@@ -7,15 +7,19 @@ export interface RowMenuProps {
   transactionName: string;
   hasNote: boolean;
   onNote: () => void;
+  onSplit: () => void;
   /** Null when the row is the bank's: those cannot be deleted. */
   onDelete: (() => void) | null;
 }
 
-export function RowMenu({ transactionName, hasNote, onNote, onDelete }: RowMenuProps) {
+export function RowMenu({ transactionName, hasNote, onNote, onSplit, onDelete }: RowMenuProps) {
   return (
     <MoreMenu label={`More for ${transactionName}`}>
       <Menu.Item leftSection={<NotebookPen size={16} aria-hidden />} onClick={onNote}>
         {hasNote ? "Edit the note" : "Add a note"}
+      </Menu.Item>
+      <Menu.Item leftSection={<Split size={16} aria-hidden />} onClick={onSplit}>
+        Split into parts
       </Menu.Item>
       {onDelete !== null && (
         <Menu.Item c="red" leftSection={<Trash2 size={16} aria-hidden />} onClick={onDelete}>

@@ -4,11 +4,15 @@ import { memo, useState } from "react";
 import { CategoryIcon } from "@/components/CategoryIcon";
 import { Money } from "@/components/Money";
 import { useEditTransaction } from "@/features/transactions/api/edit-transaction";
+import { usePutSplits } from "@/features/transactions/api/put-splits";
 import { CategoryCell } from "@/features/transactions/components/CategoryCell";
 import { NoteDialog } from "@/features/transactions/components/NoteDialog";
 import { ReviewNote } from "@/features/transactions/components/ReviewNote";
 import { RowMenu } from "@/features/transactions/components/RowMenu";
+import { SplitDialog } from "@/features/transactions/components/SplitDialog";
+import { SplitLines } from "@/features/transactions/components/SplitLines";
 import type { Row } from "@/features/transactions/rows";
+import { useOfferRule } from "@/features/transactions/use-offer-rule";
 import type { Transaction } from "@/lib/documents";
 import { useChangeAt, useIsOnItsWay } from "@/lib/live/hooks";
 import { versionText } from "@/lib/live/versions";
@@ -42,11 +46,14 @@ type ShowableProps = TransactionRowProps & { transaction: Transaction; onItsWay:
 
 function Showable({ row, transaction, accountName, onItsWay, onDelete }: ShowableProps) {
   const change = useChangeAt(row.path);
-  const edit = useEditTransaction(row);
-  const [writing, setWriting] = useState(false);
+  const edit = useEditTransaction(row, useOfferRule(transaction));
+  const { mutate: putSplits } = usePutSplits(row);
+  const [dialog, setDialog] = useState<"note" | "split" | null>(null);
   const categoryId = change.categoryId ?? transaction.categoryId;
   const note = change.note === undefined ? transaction.note : change.note;
+  const splits = change.splits ?? transaction.splits;
   const name = transaction.merchantName ?? transaction.name;
+  const close = () => setDialog(null);
   return (
     <>
       <CategoryIcon categoryId={categoryId} />
@@ -81,6 +88,7 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
         <CategoryCell
           categoryId={categoryId}
           chosen={transaction.categoryOwner === "user" && transaction.source === "bank"}
+          byRule={transaction.categoryOwner === "rule" && change.categoryId === undefined}
           transactionName={name}
           onChange={(categoryId) => edit.mutate({ categoryId })}
         />
@@ -101,7 +109,8 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
       <RowMenu
         transactionName={name}
         hasNote={note !== null}
-        onNote={() => setWriting(true)}
+        onNote={() => setDialog("note")}
+        onSplit={() => setDialog("split")}
         onDelete={transaction.source === "manual" ? () => onDelete(row) : null}
       />
       {note !== null && (
@@ -109,13 +118,22 @@ function Showable({ row, transaction, accountName, onItsWay, onDelete }: Showabl
           {note}
         </Text>
       )}
+      {splits.length > 0 && <SplitLines transaction={transaction} categoryId={categoryId} splits={splits} />}
       {transaction.review !== null && <ReviewNote row={row} review={transaction.review} transactionName={name} />}
       <NoteDialog
-        opened={writing}
+        opened={dialog === "note"}
         note={note}
         transactionName={name}
         onSave={(note) => edit.mutate({ note })}
-        onClose={() => setWriting(false)}
+        onClose={close}
+      />
+      <SplitDialog
+        opened={dialog === "split"}
+        transaction={transaction}
+        categoryId={categoryId}
+        splits={splits}
+        onSave={putSplits}
+        onClose={close}
       />
     </>
   );
