@@ -1,4 +1,4 @@
-"""A bank whose every answer the test writes: Plaid's wire for /transactions/sync, /item/remove and webhook keys.
+"""A bank whose every answer the test writes: Plaid's wire for sync, accounts, /item/remove and webhook keys.
 
 `local.plaid` behaves like Plaid; this one behaves exactly as told, so a test can say which page fails, which repeats an
 id, which contradicts itself. Answers are kept per cursor: the last one stays, those before it are used up in order.
@@ -10,7 +10,7 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -124,10 +124,18 @@ class Bank:
     key_fetches: list[str] = field(default_factory=list)
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
     _private: dict[str, Any] = field(default_factory=dict)
+    _shown: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.others.setdefault("/accounts/get", [lambda: _accounts(self._shown.values())])
 
     def at(self, cursor: str | None, *answers: Answer) -> None:
         """Says what comes after a cursor."""
         self.script[cursor or ""] = list(answers)
+
+    def has(self, *accounts: dict[str, Any]) -> None:
+        """Lets /accounts/get say that these are the item's accounts; before that they are those of all pages so far."""
+        self.others["/accounts/get"] = [_accounts(accounts)]
 
     def new_key(self, key_id: str, expired_at: int | None = None) -> None:
         """Makes a signing key that Plaid would hand out."""
@@ -151,7 +159,10 @@ class Bank:
         self.requests.append((path, request))
         if path == "/transactions/sync":
             self.calls.append(request.get("cursor", ""))
-            return _next(self.script[request.get("cursor", "")])
+            answer = _next(self.script[request.get("cursor", "")])
+            if isinstance(answer, dict):
+                self._shown |= {shown["account_id"]: shown for shown in answer.get("accounts", [])}
+            return answer
         if path == "/item/remove":
             return _next(self.removal)
         if path == "/webhook_verification_key/get":
@@ -162,6 +173,11 @@ class Bank:
         if path in self.others:
             return _next(self.others[path])
         return error("NOT_FOUND", kind="INVALID_REQUEST", status=404)
+
+
+def _accounts(accounts: Iterable[dict[str, Any]]) -> Answer:
+    item = {"item_id": "item-1", "institution_id": "ins_1", "webhook": None, "error": None}
+    return {"accounts": list(accounts), "item": item, "request_id": "r"}
 
 
 def _next(answers: list[Answer]) -> Answer:
