@@ -60,6 +60,12 @@ def look(linked: Linked, deps: Any) -> None:
         assert item_id == linked.item_id
 
 
+def documents(database: Database, path: str) -> Any:
+    """What the mirror would show at a path."""
+    with database.engine("mirror").connect() as connection:
+        return project(connection.connection.cursor(), [path], {})
+
+
 def forget_marks(linked: Linked) -> None:
     linked.database.sql("delete from changes")
 
@@ -98,7 +104,7 @@ def test_a_look_that_found_nothing_asks_how_plaid_gets_on_with_the_bank(linked: 
     assert freshness.ask(at_nine, linked.item_id) is True
 
     assert known(linked, "state, bank_updated_at, ask_at") == ("ok", reached, None)
-    sweep(at_nine)
+    assert sweep(at_nine) == []  # no news, no pull
     assert freshness.ask(at_nine, linked.item_id) is False
     assert [task for task, _ in linked.deps_for.bells].count("ask_bank") == 1
 
@@ -232,11 +238,8 @@ def test_the_api_and_the_document_say_the_same(linked: Linked, later: Any, datab
     database.sql("update item_freshness set state = 'quiet'")
     (told,) = items.list_items(linked.deps_for("api"), "u1")
     path = f"users/u1/items/{told.pop('id')}"
-    with database.engine("mirror").connect() as connection:
-        cursor = connection.connection.cursor()
-        documents = project(cursor, [path], {})
 
-    assert documents == {path: told}
+    assert documents(database, path) == {path: told}
     assert told["freshness"] == "quiet"
     assert told["bankUpdatedAt"] == known(linked, "bank_updated_at")
 
@@ -246,8 +249,9 @@ def test_an_item_that_is_out_of_order_is_broken_whatever_else_is_known(linked: L
     linked.database.sql("update items set status = %s", status_of_item)
 
     (told,) = items.list_items(linked.deps_for("api"), "u1")
+    (document,) = documents(linked.database, f"users/u1/items/{linked.item_id}").values()
 
-    assert told["freshness"] == "broken"
+    assert told["freshness"] == document["freshness"] == "broken"
 
 
 # --- ten thousand items ---

@@ -19,12 +19,12 @@ SEED = int(os.environ.get("LIVESPEND_SEED", "20261201"))
 
 @pytest.fixture
 def month(deps_for: DepsFor, database: Database) -> Month:
-    """A bank of each rhythm for a month, swept every hour, with 30 % of all webhooks lost."""
+    """A bank of each rhythm for a month, swept every other hour, with 30 % of all webhooks lost."""
     print(f"LIVESPEND_SEED={SEED}")
     lived = Month(make_banks(7, DAYS, SEED))
     settings = dataclasses.replace(deps_for.settings, plaid_limits="production")
     deps = dataclasses.replace(deps_for("worker"), settings=settings)
-    live_through(lived, deps, database.sql, days=DAYS, drop=0.3, seed=SEED, every=HOUR)
+    live_through(lived, deps, database.sql, days=DAYS, drop=0.3, seed=SEED, every=2 * HOUR)
     return lived
 
 

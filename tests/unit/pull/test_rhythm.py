@@ -132,7 +132,8 @@ def test_a_bank_that_plaid_cannot_reach_is_stale_once_the_promised_time_is_over(
 
     assert (early.state, early.turn_at()) == ("ok", NOON + PROMISE)
     assert late.state == "stale"
-    assert changed(late, NOON + 20 * HOUR).state == "ok"
+    mended = changed(late, NOON + 20 * HOUR)
+    assert (mended.state, mended.bank_failed_at) == ("ok", None)
 
 
 def test_a_bank_that_nobody_tried_for_a_day_and_the_promise_is_stale_too() -> None:
