@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import changelog, merchants, personas, rows, streams, webhooks, wire
+from local.plaid import changelog, merchants, personas, postings, rows, streams, webhooks, wire
 from local.plaid.changelog import Entry
 from local.plaid.errors import PlaidError
 from local.plaid.rows import Row
@@ -22,7 +22,9 @@ from local.plaid.world import READINESS, World
 
 def entries(world: World, placed: Sequence[tuple[Row, str]]) -> list[Entry]:
     """Rows with the accounts they belong to become transactions with ids of their own."""
-    ids = world.mint.ids("transaction", len(placed)) if placed else iter(())
+    ids = list(world.mint.ids("transaction", len(placed))) if placed else []
+    both = list(zip(ids, placed, strict=True))
+    postings.note(world, [(one, account_id, row.posts_on) for one, (row, account_id) in both if row.posts_on])
     return [
         Entry(
             transaction_id,
@@ -31,7 +33,7 @@ def entries(world: World, placed: Sequence[tuple[Row, str]]) -> list[Entry]:
             wire.dumps(row.description),
             row.pending,
         )
-        for transaction_id, (row, account_id) in zip(ids, placed, strict=True)
+        for transaction_id, (row, account_id) in both
     ]
 
 
@@ -135,6 +137,7 @@ def remove(world: World, transaction_ids: Sequence[str], *, notify: bool = True)
         item, entry = live(world, transaction_id)
         changelog.append(world.store, item["item"], [Entry(transaction_id, entry.account_id, None)])
         gone.setdefault(item["item"], []).append(transaction_id)
+    postings.forget(world, transaction_ids)
     for number, ids in gone.items():
         tell(world, _item(world, number), new=0, removed=ids, notify=notify)
 
@@ -175,10 +178,38 @@ def _posted(
     body["amount"] = body["amount"] if amount is None else amount
     body["name"] = name or body["name"]
     new = Entry(body["transaction_id"], entry.account_id, wire.dumps(body), entry.original)
+    postings.forget(world, [entry.transaction_id])
     return Entry(entry.transaction_id, entry.account_id, None), new
 
 
-def refresh_dynamic(world: World, item: sqlite3.Row) -> None:
+def post_due(world: World, item: sqlite3.Row, day: date) -> list[str]:
+    """Posts what is due on a day or before; tells nobody. Answers the ids of the pending ones, now gone."""
+    made: list[Entry] = []
+    gone: list[str] = []
+    for row in postings.due(world, item["item"], day):
+        _, entry = live(world, row["transaction_id"])
+        made += _posted(world, entry, day=date.fromisoformat(row["day"]))
+        gone.append(entry.transaction_id)
+    if made:
+        changelog.append(world.store, item["item"], made)
+        touch_updated(world, item["item"])
+    return gone
+
+
+def happen(world: World, item: sqlite3.Row, fresh: Sequence[Row], day: date) -> int:
+    """Rows of a day of the user's life, held back while Plaid cannot see the bank; tells nobody. Answers how many came
+    through."""
+    sql = "select number, account_id from accounts where item = ? and state in ('open', 'offered')"
+    into = {row["number"]: row["account_id"] for row in world.store.all(sql, item["item"])}
+    added = entries(world, [(row, into[row.account]) for row in fresh if row.account in into])
+    shared = {row[0] for row in world.store.all("select account_id from shared_accounts where item = ?", item["item"])}
+    through = [entry for entry in added if is_visible(item) and entry.account_id in shared]
+    changelog.append_new(world.store, item["item"], through)
+    hold(world, item["item"], [(entry, day) for entry in added if entry not in through])
+    return len(through)
+
+
+def refresh_dynamic(world: World, item: sqlite3.Row, *, notify: bool = True) -> None:
     """What a refresh does for user_transactions_dynamic: all pending rows post, new pending rows come, and one old
     amount grows by 1.00."""
     pending = changelog.live(world.store, item["item"], pending_only=True)
@@ -193,7 +224,7 @@ def refresh_dynamic(world: World, item: sqlite3.Row) -> None:
     made += entries(world, [(row, into[min(row.account, len(into) - 1)]) for row in fresh])
     changelog.append(world.store, item["item"], made)
     removed = [entry.transaction_id for entry in pending]
-    tell(world, item, new=len(fresh) + len(pending), removed=removed, notify=True)
+    tell(world, item, new=len(fresh) + len(pending), removed=removed, notify=notify)
 
 
 def refresh_persona(world: World, item: sqlite3.Row) -> None:

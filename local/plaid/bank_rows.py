@@ -13,7 +13,7 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from local.plaid import accounts, bank, bulk, categories, rows, wire
+from local.plaid import accounts, bank, bulk, categories, postings, rows, wire
 from local.plaid.changelog import Entry
 from local.plaid.currencies import codes, is_code
 from local.plaid.errors import PlaidError
@@ -113,6 +113,8 @@ def _row(base: Row, ask: Mapping[str, Any]) -> Row:
         fields["detailed"] = ask["category"]
     if "date" in ask:
         fields["date"] = fields["authorized_date"] = date.fromisoformat(ask["date"])
+    if "posts_on" in ask:
+        fields["posts_on"] = date.fromisoformat(ask["posts_on"])
     if "authorized_date" in ask:
         fields["authorized_date"] = date.fromisoformat(ask["authorized_date"]) if ask["authorized_date"] else None
     return replace(base, **fields)
@@ -128,4 +130,6 @@ def _entry(world: World, account: sqlite3.Row, row: Row, ask: Mapping[str, Any])
     if body.get("transaction_id") not in (None, transaction_id):
         raise PlaidError("INVALID_FIELD", "raw must not change transaction_id")
     text = wire.dumps(body)
+    if row.posts_on and row.pending:
+        postings.note(world, [(transaction_id, account["account_id"], row.posts_on)])
     return Entry(transaction_id, account["account_id"], text, wire.dumps(row.description), row.pending)

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from local.plaid import knobs, limits, signing, views, wire
+from local.plaid import knobs, limits, signing, timeline, views, wire
 from local.plaid.admin_call import WHERE, Admin, Table, word
 from local.plaid.endpoints import SERVED
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
@@ -18,7 +18,9 @@ def clock(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Moves the stand-in's clock forward; `rate` are its seconds in a real one. Webhook signatures keep the machine's
     time."""
     rate = float(ask["rate"]) if "rate" in ask else None
+    timeline.catch_up(world)
     world.move_clock(timedelta(days=ask.get("days", 0), seconds=ask.get("seconds", 0)), rate)
+    timeline.catch_up(world)
     return {"now": wire.timestamp(world.clock.now()), "today": world.clock.today(), "rate": world.clock.rate}
 
 

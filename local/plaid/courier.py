@@ -13,7 +13,7 @@ import sqlite3
 
 import aiohttp
 
-from local.plaid import items, signing
+from local.plaid import items, signing, timeline
 from local.plaid.clock import Clock
 from local.plaid.world import World
 
@@ -22,6 +22,7 @@ _FIRST_DELAY, _GROWTH = 30.0, 4.0
 _HELD_SECONDS = 2.0
 _AT_ONCE = 16
 _SHORTEST_WAIT = 0.005
+_LOOK_SECONDS, _SHORTEST_LOOK = 60.0, 0.25
 
 
 class Courier:
@@ -31,6 +32,7 @@ class Courier:
         self._world = world
         self._event = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
+        self._look_again = 0.0
         world.wake = self._event.set
 
     async def run(self) -> None:
@@ -41,12 +43,24 @@ class Courier:
                 while True:
                     self._event.clear()
                     items.due_timers(self._world)
+                    self._follow_the_clock()
                     self._send_due(session)
                     await self._wait()
             finally:
                 for task in self._sending:
                     task.cancel()
                 await asyncio.gather(*self._sending, return_exceptions=True)
+
+    def _follow_the_clock(self) -> None:
+        """Lets happen what is due by a clock that runs; looking is cheap, yet not done at every call."""
+        if Clock.machine_seconds() >= self._look_again:
+            with self._world.commit():
+                timeline.catch_up(self._world)
+            self._look_again = Clock.machine_seconds() + self._pause()
+
+    def _pause(self) -> float:
+        rate = self._world.clock.rate
+        return min(max(_LOOK_SECONDS / rate, _SHORTEST_LOOK), _LOOK_SECONDS) if rate else _LOOK_SECONDS
 
     async def _wait(self) -> None:
         """Until woken or until the next retry, held webhook or timer is due."""
@@ -56,7 +70,7 @@ class Courier:
             _HELD_SECONDS,
         )
         busy = len(self._sending) >= _AT_ONCE
-        seconds = None if next_due is None or busy else max(next_due - Clock.machine_seconds(), _SHORTEST_WAIT)
+        seconds = self._pause() if next_due is None or busy else max(next_due - Clock.machine_seconds(), _SHORTEST_WAIT)
         try:
             await asyncio.wait_for(self._event.wait(), seconds)
         except TimeoutError:

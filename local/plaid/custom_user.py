@@ -92,7 +92,7 @@ def read(text: str, today: date) -> CustomUser:
             rows = rolling.rolled(rows, parsed, today)
         except OverflowError:
             raise top.wrong("roll_dates_forward", "moves a date out of the calendar") from None
-    rows = [replace(row, pending=row.date > today) for row in rows]
+    rows = [replace(row, pending=True, posts_on=row.date) if row.date > today else row for row in rows]
     return CustomUser(accounts, rows, top.text("seed"), force, warnings)
 
 

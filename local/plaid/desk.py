@@ -22,6 +22,7 @@ _ROW: Shape = {
     "authorized_date": optional(day, nullable=True),
     "currency": optional(bank_rows.currency_code),
     "pending": optional(flag),
+    "posts_on": optional(day),
     "account": optional(word),
     "merchant_name": optional(word, nullable=True),
     "category": optional(bank_rows.detailed_category),
@@ -102,7 +103,7 @@ TABLE: Table = {
     ("POST", "/_local/modify"): Admin(
         {
             "transaction_id": required(word),
-            **{name: field for name, field in _ROW.items() if name not in ("account", "amount", "without")},
+            **{name: field for name, field in _ROW.items() if name not in ("account", "amount", "without", "posts_on")},
             "amount": optional(bank_rows.money),
             **NOTIFY,
         },

@@ -6,7 +6,7 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import accounts, bank_rows, grants, items, subtypes, views
+from local.plaid import accounts, bank_rows, expiry, grants, items, subtypes, views
 from local.plaid.admin_call import NOTIFY, WHERE, Admin, Table, word
 from local.plaid.custom_user import Account
 from local.plaid.fields import Shape, one_of, optional, required, text, whole
@@ -76,11 +76,39 @@ def _account(world: World, ask: dict[str, Any]) -> tuple[sqlite3.Row, sqlite3.Ro
     return item, accounts.named(world, item["item"], ask["account"])
 
 
+def disconnect(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """The bank announces to disconnect in `days`: PENDING_DISCONNECT goes out; when the clock gets there, the login is
+    gone."""
+    item = views.item_of(world, ask)
+    at = expiry.announce_disconnect(world, item, ask.get("days", 7), ask.get("reason", "INSTITUTION_MIGRATION"))
+    return {"item_id": item["item_id"], "disconnect_time": at}
+
+
+def consent(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """The user's consent ends in `days`: PENDING_EXPIRATION goes out a week before, and the login is gone after."""
+    item = views.item_of(world, ask)
+    at = expiry.limit_consent(world, item, ask["days"])
+    return {"item_id": item["item_id"], "consent_expiration_time": at}
+
+
+def remove_item(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Plaid removes an item by itself: every call answers ITEM_NOT_FOUND from now on; no webhook tells of it."""
+    item = views.item_of(world, ask)
+    items.remove(world, item)
+    return {"item_id": item["item_id"]}
+
+
 _WHICH: Shape = {**WHERE, "account": required(word)}
+_REASONS = ("INSTITUTION_MIGRATION", "INSTITUTION_TOKEN_EXPIRATION")
 
 TABLE: Table = {
     ("POST", "/_local/break"): Admin({**WHERE, "error_code": optional(word)}, break_login),
     ("POST", "/_local/repair"): Admin(WHERE, repair),
+    ("POST", "/_local/disconnect"): Admin(
+        {**WHERE, "days": optional(whole(0)), "reason": optional(one_of(*_REASONS))}, disconnect
+    ),
+    ("POST", "/_local/consent"): Admin({**WHERE, "days": required(whole(0))}, consent),
+    ("POST", "/_local/remove-item"): Admin(WHERE, remove_item),
     ("POST", "/_local/accounts/close"): Admin(_WHICH, close_account),
     ("POST", "/_local/accounts/revoke"): Admin(_WHICH, revoke_account),
     ("POST", "/_local/accounts/churn"): Admin({**_WHICH, **NOTIFY}, churn_account),

@@ -20,7 +20,6 @@ from local.plaid import (
     signing,
     sync,
     webhooks,
-    wire,
 )
 from local.plaid.currencies import is_code
 from local.plaid.errors import PlaidError
@@ -48,7 +47,7 @@ def item_exchange(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 def item_get(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     row = items.by_access_token(world, ask["access_token"])
     status = {
-        "transactions": {"last_successful_update": row["updated_at"], "last_failed_update": None},
+        "transactions": {"last_successful_update": row["updated_at"], "last_failed_update": row["failed_at"]},
         "last_webhook": json.loads(row["last_webhook"]) if row["last_webhook"] else None,
     }
     if status["last_webhook"] is None:
@@ -58,8 +57,7 @@ def item_get(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 def item_remove(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     row = items.by_access_token(world, ask["access_token"])
-    world.store.run("update items set removed_at = ? where item = ?", wire.timestamp(world.clock.now()), row["item"])
-    world.store.run("delete from timers where item = ?", row["item"])
+    items.remove(world, row)
     return {}
 
 

@@ -100,7 +100,15 @@ KINDS: dict[str, _Kind] = {
 class PlaidError(Exception):
     """An error that Plaid would answer; `code` decides type, HTTP status and default wording."""
 
-    def __init__(self, code: str, message: str | None = None, *, type: str | None = None, status: int | None = None):
+    def __init__(
+        self,
+        code: str,
+        message: str | None = None,
+        *,
+        type: str | None = None,
+        status: int | None = None,
+        reason: str | None = None,
+    ):
         kind = KINDS.get(code, _Kind("API_ERROR", "an error of this kind was asked for"))
         super().__init__(message or kind.message)
         self.code = code
@@ -108,10 +116,12 @@ class PlaidError(Exception):
         self.status = status or kind.status
         self.message = message or kind.message
         self.display = kind.display
+        self.reason = reason
 
     def body(self) -> dict[str, Any]:
         """The error object, as it stands in an answer, in /item/get and in webhooks."""
-        return {
+        why = {"error_code_reason": self.reason} if self.reason else {}
+        return why | {
             "error_type": self.type,
             "error_code": self.code,
             "error_message": self.message,

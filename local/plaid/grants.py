@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from local.plaid import accounts, bank, bulk, changelog, webhooks, wire
+from local.plaid import accounts, bank, bulk, changelog, postings, webhooks, wire
 from local.plaid.changelog import Entry
 from local.plaid.custom_user import Account
 from local.plaid.errors import PlaidError
@@ -124,12 +124,15 @@ def _again(world: World, account: sqlite3.Row) -> str:
         text = wire.dumps(wire.loads(row["body"]) | {"account_id": new_id})
         sql = "update held set account_id = ?, body = ? where item = ? and number = ?"
         world.store.run(sql, new_id, text, row["item"], row["number"])
+    postings.follow(world, account["account_id"], new_id)
     return new_id
 
 
 def _moved(world: World, entries: Sequence[Entry], account_id: str) -> list[Entry]:
     """The same rows in another account, under ids of their own."""
     ids = dict(zip((one.transaction_id for one in entries), world.mint.ids("transaction", len(entries)), strict=True))
+    postings.copy(world, ids, {one.account_id: account_id for one in entries})
+    postings.forget(world, ids)
     moved = []
     for one in entries:
         body = bank.read(one)

@@ -61,6 +61,7 @@ def _card(merchant: Merchant, day: date, last: date, dice: Random) -> Row:
         day if pending else posted,
         day,
         pending=pending,
+        posts_on=posted if pending else None,
         merchant=merchant.name,
         channel=merchant.channel,
     )

@@ -22,6 +22,27 @@ from local.plaid.world import READINESS, World
 PUBLIC_TOKEN_LIFE = timedelta(minutes=30)
 DEFAULT_DAYS = 90
 _INITIAL_DAYS = 30
+# Where a user's consent ends by law, and Plaid says when.
+CONSENT_COUNTRIES = (
+    "GB",
+    "ES",
+    "NL",
+    "FR",
+    "IE",
+    "DE",
+    "IT",
+    "PL",
+    "DK",
+    "NO",
+    "SE",
+    "EE",
+    "LT",
+    "LV",
+    "PT",
+    "BE",
+    "AT",
+    "FI",
+)
 
 
 def institution(institution_id: str) -> Institution:
@@ -32,7 +53,7 @@ def institution(institution_id: str) -> Institution:
 
 def profile(world: World, institution_id: str, username: str, password: str, days: int) -> Profile:
     """What this user owns at this bank; raises what the bank would answer."""
-    found = institution(institution_id)
+    found, days = institution(institution_id), min(days, world.knobs.most_days or days)
     return sign_in(found, username, password, today=world.clock.today(), days=days, dice_of=world.mint.dice)
 
 
@@ -55,15 +76,17 @@ def create(
     item = world.store.count_up("item-number")
     world.store.run(
         "insert into items (item, item_id, client_user_id, institution_id, username, webhook, readiness, created_at,"
-        " days_requested, products, warnings, login, consented) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " days_requested, products, warnings, login, consented, life)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         item, world.mint.id("item"), client_user_id, institution_id, username, webhook, READINESS[0],
         wire.timestamp(world.clock.now()), days, json.dumps(["transactions"]), json.dumps(owned.warnings), login,
-        json.dumps(list(consented)),
+        json.dumps(list(consented)), owned.life,
     )  # fmt: skip
     if before is None:
         _fresh(world, by_number(world, item), owned)
     else:
         bank.hold(world, item, relinking.copy(world, by_number(world, item), before, owned).rows)
+    _start_terms(world, by_number(world, item))
     if accounts is not None:
         grants.keep_only(world, item, accounts)
     _start_timeline(world, item)
@@ -83,7 +106,7 @@ def _hold_many(world: World, item: sqlite3.Row, owned: Profile, account_ids: lis
     """The history of a user who owns thousands of rows: evenly over the days asked for."""
     if not owned.many:
         return
-    last, days = world.clock.today(), item["days_requested"]
+    last, days = world.clock.today(), min(item["days_requested"], world.knobs.most_days or bulk.DAYS)
     targets = [bulk.Target(*pair) for pair in zip(account_ids, (one.currency for one in owned.accounts), strict=True)]
     dice, first = world.mint.dice("thousands", item["item_id"]), last - timedelta(days=min(days, bulk.DAYS))
     made = bulk.entries(world.mint, dice, targets, count=owned.many, first=first, last=last, refunds=bulk.REFUNDS)
@@ -96,19 +119,43 @@ def _start_timeline(world: World, item: int) -> None:
     if world.config.readiness is None:
         make_ready(world, item, READINESS[2])
         return
-    now = Clock.machine_seconds()
+    now, clock = Clock.machine_seconds(), world.clock.now().timestamp()
     for stage, seconds in zip(READINESS[1:], world.config.readiness, strict=True):
-        world.store.run("insert into timers values (?, ?, ?)", item, stage, now + seconds)
+        sql = "insert into timers (item, stage, due_at, due_clock) values (?, ?, ?, ?)"
+        world.store.run(sql, item, stage, now + seconds, clock + seconds)
 
 
 def due_timers(world: World) -> None:
-    """Moves items whose time has come along their timeline; a transaction of its own."""
-    due = world.store.all("select * from timers where due_at <= ? order by due_at", Clock.machine_seconds())
-    for timer in due:
+    """Moves items whose time has come by the machine's clock along their timeline; a transaction of its own."""
+    for timer in world.store.all("select * from timers where due_at <= ? order by due_at", Clock.machine_seconds()):
         with world.commit():
-            delete = "delete from timers where item = ? and stage = ?"
-            world.store.run(delete, timer["item"], timer["stage"])
-            make_ready(world, timer["item"], timer["stage"])
+            _ring(world, timer)
+
+
+def due_on_clock(world: World) -> None:
+    """The same by the stand-in's own clock, which may have been moved."""
+    now = world.clock.now().timestamp()
+    for timer in world.store.all("select * from timers where due_clock <= ? order by due_clock", now):
+        _ring(world, timer)
+
+
+def _ring(world: World, timer: sqlite3.Row) -> None:
+    world.store.run("delete from timers where item = ? and stage = ?", timer["item"], timer["stage"])
+    make_ready(world, timer["item"], timer["stage"])
+
+
+def _start_terms(world: World, item: sqlite3.Row) -> None:
+    """The user has just signed in: the login's and the consent's terms begin, and nothing is announced."""
+    now = world.clock.now()
+    days = world.knobs.consent_days
+    limited = days is not None and (ALL[item["institution_id"]].country in CONSENT_COUNTRIES or item["consent_until"])
+    until = wire.timestamp(now + timedelta(days=days)) if limited and days is not None else None
+    world.store.run(
+        "update items set signed_in_at = ?, consent_until = ?, consent_told = 0, disconnect_at = null where item = ?",
+        wire.timestamp(now),
+        until,
+        item["item"],
+    )
 
 
 def make_ready(world: World, item: int, stage: str) -> None:
@@ -180,7 +227,7 @@ def by_access_token(world: World, token: str, *, healthy: bool = False) -> sqlit
     if row["removed_at"]:
         raise PlaidError("ITEM_NOT_FOUND")
     if healthy and row["error"]:
-        raise PlaidError(row["error"])
+        raise PlaidError(row["error"], reason=row["error_reason"])
     return row
 
 
@@ -196,9 +243,9 @@ def as_json(world: World, row: sqlite3.Row, *, with_consent: bool = False) -> di
         "auth_method": None,
         "available_products": [],
         "billed_products": products,
-        "consent_expiration_time": None,
+        "consent_expiration_time": row["consent_until"],
         "consented_products": list(dict.fromkeys(products + json.loads(row["consented"]))),
-        "error": PlaidError(row["error"]).body() if row["error"] else None,
+        "error": PlaidError(row["error"], reason=row["error_reason"]).body() if row["error"] else None,
         "institution_id": row["institution_id"],
         "institution_name": ALL[row["institution_id"]].name,
         "item_id": row["item_id"],
@@ -217,21 +264,29 @@ def consent_to(world: World, row: sqlite3.Row, products: Sequence[str]) -> None:
     world.store.run("update items set consented = ? where item = ?", json.dumps(all_of_them), row["item"])
 
 
-def break_with(world: World, row: sqlite3.Row, code: str) -> None:
+def break_with(world: World, row: sqlite3.Row, code: str, *, reason: str | None = None) -> None:
     """Puts an item into an error; what the bank does from now on is held back until it is healed."""
-    world.store.run("update items set error = ? where item = ?", code, row["item"])
-    error = PlaidError(code)
+    world.store.run("update items set error = ?, error_reason = ? where item = ?", code, reason, row["item"])
+    error = PlaidError(code, reason=reason)
     webhooks.item_error(world, row, error, code if code == "USER_PERMISSION_REVOKED" else "ERROR")
 
 
 def heal(world: World, row: sqlite3.Row, *, announce: bool) -> None:
     """Ends an item's error and delivers what was held back; `announce` also fires LOGIN_REPAIRED."""
-    world.store.run("update items set error = null where item = ?", row["item"])
+    world.store.run("update items set error = null, error_reason = null where item = ?", row["item"])
+    _start_terms(world, row)
     if announce:
         webhooks.queue(world, row, "ITEM", "LOGIN_REPAIRED", {})
     if row["readiness"] != READINESS[0]:
         count = bank.release(world, row["item"], since=_since(world, row["readiness"]))
-        webhooks.data_changed(world, row, new=count, removed=())
+        posted = bank.post_due(world, by_number(world, row["item"]), world.clock.today()) if world.knobs.posting else []
+        webhooks.data_changed(world, row, new=count, removed=posted)
+
+
+def remove(world: World, row: sqlite3.Row) -> None:
+    """The end of an item: every call answers ITEM_NOT_FOUND from now on."""
+    world.store.run("update items set removed_at = ? where item = ?", wire.timestamp(world.clock.now()), row["item"])
+    world.store.run("delete from timers where item = ?", row["item"])
 
 
 def is_past(world: World, moment: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from local.plaid import wire
 from local.plaid.errors import PlaidError
-from local.plaid.fields import Field, Shape, check, invalid, nested, number, one_of, optional, whole
+from local.plaid.fields import Field, Shape, check, flag, invalid, nested, number, one_of, optional, whole
 from local.plaid.limits import PUBLISHED
 from local.plaid.store import Store
 
@@ -57,6 +57,11 @@ class Knobs:
     limit_seconds: float = 60.0
     latency: float = 0.0
     page_size: int | None = None
+    posting: bool = True
+    bank_updates: bool = False
+    login_days: int | None = 30
+    consent_days: int | None = 180
+    most_days: int | None = None
 
 
 # What each may be, and what it does; docs/local-plaid.md prints the second.
@@ -68,6 +73,17 @@ TABLE: dict[str, tuple[Field, str]] = {
     "page_size": (
         optional(whole(1, 500), nullable=True),
         "the most rows of a sync page, whatever `count` asks",
+    ),
+    "posting": (optional(flag), "pending rows with a posting day post by themselves when the clock gets there"),
+    "bank_updates": (optional(flag), "banks bring new rows one to four times a day as the clock goes on"),
+    "login_days": (
+        optional(whole(1), nullable=True),
+        "days until a login must be renewed, as in the Sandbox; null: never",
+    ),
+    "consent_days": (optional(whole(1), nullable=True), "days until a consent at an EU or UK bank ends; null: never"),
+    "most_days": (
+        optional(whole(1), nullable=True),
+        "the most days of history that a bank gives, whatever is asked for",
     ),
 }
 SHAPE: Shape = {name: one for name, (one, _) in TABLE.items()}

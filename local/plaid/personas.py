@@ -72,6 +72,8 @@ def _visits(life: dict[str, Any], day: date, dice: Random, *, pending: bool) -> 
             one = dice.choice(merchants.GROUPS[group])
             amount = one.amount(dice)
             posted = day if pending else day + timedelta(days=1)
+            later = day + timedelta(days=_PENDING_DAYS) if pending else None
             yield Row(
-                account, amount, one.description, posted, day, pending=pending, merchant=one.name, channel=one.channel
-            )
+                account, amount, one.description, posted, day, pending=pending, posts_on=later, merchant=one.name,
+                channel=one.channel,
+            )  # fmt: skip

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from local.plaid import accounts, bank, changelog, wire
+from local.plaid import accounts, bank, changelog, postings, wire
 from local.plaid.changelog import Entry
 from local.plaid.users import Profile
 from local.plaid.world import World
@@ -51,7 +51,7 @@ def copy(world: World, item: sqlite3.Row, before: sqlite3.Row, owned: Profile) -
         accounts.insert(world, item["item"], row["number"], body)
     numbers = {row["number"]: moved[row["account_id"]] for row in newest.values()}
     first = world.clock.today() - timedelta(days=item["days_requested"])
-    rows, old_ids = _copied(world, before, moved, first if owned.by_days else date.min)
+    rows, old_ids = _copied(world, before, moved, first if owned.life else date.min)
     return Copy([*_older(world, before, owned, numbers), *rows], old_ids)
 
 
@@ -60,6 +60,7 @@ def _copied(world: World, before: sqlite3.Row, moved: dict[str, str], first: dat
     found = sorted((pair for pair in found if day_of(pair[1]) >= first), key=lambda pair: str(pair[1]["date"]))
     entries = [one for one, _ in found]
     ids = dict(zip((one.transaction_id for one in entries), world.mint.ids("transaction", len(entries)), strict=True))
+    postings.copy(world, ids, moved)
     made: Kept = []
     for one, read in found:
         body = read | {"transaction_id": ids[one.transaction_id], "account_id": moved[one.account_id]}
@@ -81,7 +82,7 @@ def _all_of(world: World, before: sqlite3.Row) -> Sequence[Entry]:
 
 def _older(world: World, before: sqlite3.Row, owned: Profile, numbers: dict[int, str]) -> Kept:
     """Generated rows from before the earlier item's history began, when more days are asked for than then."""
-    if not owned.by_days:
+    if not owned.life:
         return []
     began = date.fromisoformat(before["created_at"][:10]) - timedelta(days=before["days_requested"])
     rows = [row for row in owned.rows if (row.authorized_date or row.date) < began and row.account in numbers]

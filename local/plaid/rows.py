@@ -34,7 +34,8 @@ NO_DESCRIPTION = "Transaction"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One transaction at the bank; positive amounts left the account. `detailed` None asks the table of keywords."""
+    """One transaction at the bank; positive amounts left the account. `detailed` None asks the table of keywords;
+    `posts_on` is when a pending one posts by itself."""
 
     account: int
     amount: Amount
@@ -47,6 +48,7 @@ class Row:
     detailed: str | None = None
     channel: str = "other"
     pending_transaction_id: str | None = None
+    posts_on: datetime.date | None = None
 
 
 def body(row: Row, transaction_id: str, account_id: str) -> dict[str, Any]:

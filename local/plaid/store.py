@@ -30,7 +30,8 @@ create table if not exists items (
   default 0, synced integer not null default 0, error text, created_at text not null, days_requested integer not null,
   products text not null, updated_at text, last_webhook text, warnings text not null default '[]', removed_at text,
   login text not null default '',
-  consented text not null default '[]', recurring text);
+  consented text not null default '[]', recurring text, life text, error_reason text, failed_at text, signed_in_at text,
+  consent_until text, consent_told integer not null default 0, disconnect_at text);
 create table if not exists public_tokens (
   token text primary key, item integer not null, expires_at text not null, used integer not null default 0,
   update_mode integer not null default 0);
@@ -45,7 +46,8 @@ create table if not exists held (
   item integer not null, number integer not null, transaction_id text not null, account_id text not null,
   body text not null, original text, pending integer not null, day text not null,
   primary key (item, number));
-create table if not exists timers (item integer not null, stage text not null, due_at real not null);
+create table if not exists timers (item integer not null, stage text not null, due_at real not null, due_clock real);
+create table if not exists postings (transaction_id text primary key, account_id text not null, day text not null);
 create table if not exists keys (
   kid text primary key, private text not null, created_at integer not null, expired_at integer);
 create table if not exists outbox (
@@ -62,7 +64,10 @@ _ADDED = (
     ("accounts", "state", "text not null default 'open'"),
     ("items", "login", "text not null default ''"),
     ("items", "consented", "text not null default '[]'"),
-    ("items", "recurring", "text"),
+    *(("items", name, "text") for name in ("recurring", "life", "error_reason", "failed_at", "signed_in_at")),
+    *(("items", name, "text") for name in ("consent_until", "disconnect_at")),
+    ("items", "consent_told", "integer not null default 0"),
+    ("timers", "due_clock", "real"),
     ("link_tokens", "hosted", "text"),
     ("link_tokens", "hosted_until", "text"),
     ("link_sessions", "done", "integer not null default 1"),

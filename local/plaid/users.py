@@ -44,13 +44,13 @@ _ACCOUNTS = [
 @dataclass(frozen=True)
 class Profile:
     """Everything that a signed-in user owns at the bank; `many` asks for that many generated rows besides;
-    `by_days` says that the rows go back as far as asked, and no further."""
+    `life` is whose days are generated, as far back as asked and on from there."""
 
     accounts: list[Account]
     rows: list[Row]
     warnings: list[str] = field(default_factory=list)
     many: int = 0
-    by_days: bool = False
+    life: str | None = None
 
 
 def sign_in(
@@ -71,7 +71,7 @@ def sign_in(
     if username in personas.NAMES:
         first = today - timedelta(days=min(days, personas.DAYS))
         rows = list(personas.history(dice_of, username, first, today))
-        return Profile(personas.accounts(username), sorted(rows, key=lambda row: row.date), by_days=True)
+        return Profile(personas.accounts(username), sorted(rows, key=lambda row: row.date), life=username)
     return _dynamic(today, dice_of) if username == DYNAMIC else _good(GOOD, today, days, dice_of)
 
 
@@ -90,7 +90,7 @@ def check_password(username: str, password: str) -> None:
 
 def _good(user: str, today: date, days: int, dice_of: Callable[..., Random]) -> Profile:
     rows = list(history.generate(dice_of, user, today - timedelta(days=days), today))
-    return Profile(_ACCOUNTS, sorted(rows, key=lambda row: row.date), by_days=True)
+    return Profile(_ACCOUNTS, sorted(rows, key=lambda row: row.date), life=user)
 
 
 def _custom(password: str, today: date, days: int, dice_of: Callable[..., Random]) -> Profile:
