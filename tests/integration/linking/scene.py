@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sync import hosted_link, items, links
+from sync import accounts, hosted_link, items, links
 from sync.deps import Deps, utc_now
+from sync.pull import pull_item
 from sync.sweep import sweep
 from sync.twins import Told
 from tests.fixtures.database import Database
@@ -83,6 +84,12 @@ class Scene:
         item, _ = items.exchange(self.api, "u1", public_token, **told)
         return UUID(item["id"])
 
+    def pull(self, item_id: UUID) -> None:
+        """The worker asks for the accounts if it is to, then pulls what the bank has."""
+        self.database.sql("update item_pulls set wanted = wanted + 1")
+        accounts.refresh_accounts(self.worker, item_id)
+        pull_item(self.worker, item_id)
+
     def exchange_in_child(self, public_token: str, crash_at: str = "") -> int:
         """Exchanges in a process of its own; answers its exit code (negative: the signal that ended it)."""
         return self._child(_EXCHANGE, crash_at, told=public_token)
@@ -95,6 +102,10 @@ class Scene:
         """Sweeps, and does what the sweep rang for; answers the names of the tasks."""
         self.deps_for.bells.clear()
         sweep(self.worker)
+        return self.work()
+
+    def work(self) -> list[str]:
+        """The worker does what was rung for; answers the names of the tasks."""
         rung = [bell for bell in self.deps_for.bells if bell[0] in TASKS]
         for task, arguments in rung:
             TASKS[task](self.worker, *(UUID(argument) for argument in arguments.values()))

@@ -11,11 +11,12 @@ from sync.deps import Deps
 from sync.errors import ItemAlreadyLinked, PlaidError
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
-from tests.fixtures.plaid import PlaidServer
+from tests.fixtures.plaid import FIRST_PLATYPUS, PlaidServer
 from tests.integration.linking.scene import Scene
 from tests.integration.pull.conftest import TOKEN, Linked
 
 KILLED = -9
+USER_GOOD = {"institution_id": FIRST_PLATYPUS, "username": "user_good", "password": "pass_good"}
 
 
 @pytest.fixture
@@ -40,6 +41,33 @@ def test_update_mode_offers_the_choice_of_accounts_when_there_is_one(
     assert request.get("update") == ({"account_selection_enabled": True} if offered else None)
     assert linked.one("select mode from link_sessions where id = %s", opened["sessionId"]) == "update"
     assert linked.owed("accounts_offered_at is not null") == offered
+
+
+def test_an_account_that_was_chosen_in_update_mode_is_there_with_its_rows(scene: Scene) -> None:
+    """Vector 51: NEW_ACCOUNTS_AVAILABLE, then update mode adds an account."""
+    opened = items.create_link_token(scene.api, "u1")
+    public_token = scene.plaid.connect(opened["linkToken"], accounts=["0"])
+    item_id = scene.exchange(public_token, link_token=opened["linkToken"])
+    scene.pull(item_id)
+    before = scene.database.sql("select id, plaid_item_id from items")
+    ((known, name),) = scene.database.sql("select plaid_account_id, name from accounts")
+
+    update = items.create_link_token(scene.api, "u1", item_id, account_selection=True)
+    offered = scene.plaid.admin("link/preview", link_token=update["linkToken"], **USER_GOOD)["accounts"]
+    scene.plaid.connect(update["linkToken"], accounts=[account["key"] for account in offered])
+    items.finish_update(scene.api, "u1", item_id)
+    scene.pull(item_id)
+
+    rows = dict(
+        scene.database.sql(
+            "select a.name, count(*) from accounts as a join transactions as t on t.account_id = a.id "
+            "where a.removed_at is null and t.removed_at is null group by 1"
+        )
+    )
+    assert len(offered) == 3
+    assert set(rows) == {account["name"] for account in offered} > {name}
+    assert scene.database.sql("select id, plaid_item_id from items") == before
+    assert scene.one("select count(*) from accounts where plaid_account_id = %s", known) == 1
 
 
 def test_the_same_bank_again_is_refused_before_its_public_token_is_spent(scene: Scene) -> None:
