@@ -11,8 +11,11 @@ steps) and accounts.py (store_accounts).
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from datetime import date
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +25,7 @@ from sync import balances, relink, reviews, rules
 from sync.errors import PlaidContract
 from sync.fold import Update
 from sync.pages import BankAccount
+from sync.resync import stage_untold
 
 
 class CursorMoved(Exception):
@@ -49,12 +53,16 @@ class Applied:
 
 @dataclass(frozen=True)
 class Target:
-    """The item that an update belongs to, and the cursor at which it has to stand still when the update is stored."""
+    """The item that an update belongs to, and the cursor at which it has to stand still when the update is stored.
+
+    `resync`: the update tells everything from the beginning, so what it does not tell is gone.
+    """
 
     item_id: UUID
     user_id: str
     cursor: str | None
     heals: bool = True
+    resync: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,12 +104,14 @@ _NO_ACCOUNTS = text("delete from pulled_accounts")
 
 # Nobody else tells the planner how much is staged; without this one row costs as much as a hundred.
 _COUNT = text("analyze pulled_rows (plaid_transaction_id), pulled_removals (plaid_transaction_id)")
-# What the ledger holds already needs nothing: equal content, live, or dead because another row lives on its entry.
+# What the ledger holds already needs nothing: equal content, live, or dead because another row, and not the one that it
+# posts, lives on its entry.
 _DROP_UNCHANGED = text("""
     delete from pulled_rows as s using transactions as t
     where t.plaid_transaction_id = s.plaid_transaction_id and t.content_sha256 = s.content_sha256 and s.heir is null
       and (t.removed_at is null or exists (
             select from transactions as o where o.entry_id = t.entry_id and o.removed_at is null
+              and o.plaid_transaction_id is distinct from s.claims
               and not exists (select from pulled_removals as r where r.plaid_transaction_id = o.plaid_transaction_id)))
 """)
 _MOVE_CURSOR = text("""
@@ -168,7 +178,11 @@ _RESOLVE = text("""
     ) as f
     where f.plaid_transaction_id = s.plaid_transaction_id
 """)
-_UNKNOWN_ACCOUNT = text("select count(*) from pulled_rows where account_id is null")
+_LOOK = text("""
+    select coalesce(bool_or(account_id is null), false) as strange, coalesce(bool_or(known), false) as known,
+        coalesce(bool_or(claims is not null), false) as claims
+    from pulled_rows
+""")
 _SUPERSEDE = text("""
     update transactions as t
     set removed_at = coalesce(t.removed_at, now()), superseded_by = s.plaid_transaction_id
@@ -201,15 +215,16 @@ _NEW_ENTRIES = text("""
     where not known and entry_id = md5(cast(:item_id as text) || ':' || root)::uuid
     on conflict (id) do nothing
 """)
+# Without its default the id costs a tenth: gen_random_uuid reads the system's randomness row by row.
 _INSERT = text("""
-    insert into transactions (plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
+    insert into transactions (id, plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
         unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
         bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
         content_sha256, removed_at, superseded_by)
-    select plaid_transaction_id, entry_id, :user_id, account_id, 'bank', amount, iso_currency,
-        unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
-        bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
-        content_sha256, case when heir is not null then now() end, heir
+    select md5(cast(:item_id as text) || '/' || plaid_transaction_id)::uuid, plaid_transaction_id, entry_id, :user_id,
+        account_id, 'bank', amount, iso_currency, unofficial_currency, date, authorized_date, pending,
+        pending_transaction_id, name, merchant_name, bank_category_id, bank_category_primary, bank_category_detailed,
+        bank_category_confidence, payment_channel, content_sha256, case when heir is not null then now() end, heir
     from pulled_rows where not known
     order by date
 """)
@@ -220,7 +235,7 @@ def open_stages(connection: Connection) -> None:
     connection.execute(_STAGES)
 
 
-def stage(connection: Connection, update: Update) -> Staged:
+def stage(connection: Connection, target: Target, update: Update) -> Staged:
     """Copies a whole update beside the ledger and compares; takes no owner's lock."""
     open_stages(connection)
     copy_rows(connection, "pulled_accounts", ACCOUNT_COLUMNS, update.accounts)
@@ -228,7 +243,10 @@ def stage(connection: Connection, update: Update) -> Staged:
         connection, "pulled_rows", ROW_COLUMNS, ((*row, claims, heir, root) for row, claims, heir, root in update.rows)
     )
     copy_rows(connection, "pulled_removals", "plaid_transaction_id", ((plaid_id,) for plaid_id in update.removed))
-    return compare(connection, len(update.rows), len(update.removed))
+    removals = len(update.removed)
+    if target.resync and update.complete:
+        removals += stage_untold(connection, target.item_id)
+    return compare(connection, len(update.rows), removals)
 
 
 def compare(connection: Connection, told: int, removals: int) -> Staged:
@@ -286,10 +304,12 @@ def _store_staged_accounts(connection: Connection, bound: dict[str, Any]) -> int
 def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -> tuple[int, int]:
     relink.adopt(connection, target.item_id, target.user_id)
     connection.execute(_RESOLVE, bound)
-    if connection.execute(_UNKNOWN_ACCOUNT).scalar():
+    staged = connection.execute(_LOOK).one()
+    if staged.strange:
         raise PlaidContract("a transaction names an account that Plaid did not send")
-    connection.execute(_SUPERSEDE, bound)
-    modified = connection.execute(_UPDATE).rowcount
+    if staged.claims:
+        connection.execute(_SUPERSEDE, bound)
+    modified = connection.execute(_UPDATE).rowcount if staged.known else 0
     connection.execute(_NEW_ENTRIES, bound)
     added = connection.execute(_INSERT, bound).rowcount
     rules.apply_to_staged(connection, target.item_id, target.user_id)
@@ -299,22 +319,28 @@ def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -
 
 def copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
     """Copies rows into a table in the order of `columns`, a list of names."""
-    lines = "".join("\t".join(map(_copied, row)) + "\n" for row in rows)
+    written = _WRITTEN
+    lines = "".join(["\t".join([written[type(value)](value) for value in row]) + "\n" for row in rows])
     if lines:
         cursor: Any = connection.connection.cursor()
         cursor.copy_expert(f"copy {table} ({columns}) from stdin", io.StringIO(lines))
         cursor.close()
 
 
-def _copied(value: Any) -> str:
-    """Writes one value in COPY's text format."""
-    if value is None:
-        return "\\N"
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    if isinstance(value, bytes):
-        return "\\\\x" + value.hex()
-    return str(value)
-
-
+_SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+
+
+def _escaped(value: str) -> str:
+    return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
+
+
+# How each kind of value is written in COPY's text format.
+_WRITTEN: Mapping[type, Callable[[Any], str]] = {
+    type(None): lambda _: "\\N",
+    str: _escaped,
+    bool: lambda value: "t" if value else "f",
+    bytes: lambda value: "\\\\x" + value.hex(),
+    date: date.isoformat,
+    Decimal: str,
+}

@@ -358,6 +358,12 @@ class PlaidRefused(PlaidError):
     status = 502
 
 
+class PlaidCursorRefused(PlaidRefused):
+    """Plaid does not know the stored cursor any more."""
+
+    code = "plaid-cursor-refused"
+
+
 class PlaidContract(PlaidError):
     """Plaid's answer is not of the documented shape."""
 

@@ -38,6 +38,11 @@ class Told:
     anomalies: int
 
     @property
+    def complete(self) -> bool:
+        """Whether the bank's whole history is there to be told."""
+        return self.update_status == "HISTORICAL"
+
+    @property
     def told_accounts(self) -> frozenset[str]:
         """The accounts that are described."""
         return frozenset(account.plaid_account_id for account in self.accounts)

@@ -15,9 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from sync.apply import ACCOUNT_COLUMNS, ROW_COLUMNS, Staged, compare, copy_rows, open_stages
+from sync.apply import ACCOUNT_COLUMNS, ROW_COLUMNS, Staged, Target, compare, copy_rows, open_stages
 from sync.fold import Told, decide, root_of, tie
 from sync.pages import BankAccount, BankRow, Page
+from sync.resync import spill_untold
 
 _TABLES = text("""
     create temporary table told_rows (
@@ -105,7 +106,7 @@ class Folded(Told):
     steps: int
 
 
-def fold_kept(connection: Connection, pages: Iterable[Page], step_rows: int, at_once: int) -> Folded:
+def fold_kept(connection: Connection, target: Target, pages: Iterable[Page], step_rows: int, at_once: int) -> Folded:
     """Folds the pages into temporary tables of this connection, once per connection; needs a transaction.
 
     Up to `at_once` rows make one step, more of them steps of about `step_rows`: less than twice as many, unless one
@@ -115,6 +116,8 @@ def fold_kept(connection: Connection, pages: Iterable[Page], step_rows: int, at_
     connection.execute(_TABLES)
     told = _spill(connection, pages)
     connection.execute(_LAST_WORD)
+    if target.resync and told.complete:
+        spill_untold(connection, target.item_id)
     _link(connection)
     all_told = connection.execute(_COUNT).scalar_one()
     connection.execute(_STEPS, {"step_rows": step_rows if all_told > at_once else max(all_told, 1)})

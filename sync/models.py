@@ -174,6 +174,7 @@ item_pulls = Table(
     Column("accounts_due_at", _TIME, nullable=False, server_default=text("now() + interval '1 day'")),
     _time("accounts_offered_at"),
     _time("accounts_chosen_at"),
+    Column("resync", Boolean, nullable=False, server_default=text("false")),
 )
 Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
 Index(

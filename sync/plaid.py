@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from sync import log
 from sync.errors import (
     PlaidContract,
+    PlaidCursorRefused,
     PlaidError,
     PlaidItemGone,
     PlaidPaced,
@@ -200,7 +201,10 @@ def translated(endpoint: str, status: int | None, body: str | bytes | None) -> P
         return kind(f"{endpoint}: HTTP {status} without Plaid's error body")
     code = str(told["error_code"])
     said = _text_or_none(told, "display_message")
-    return kind_of(code, told.get("error_type"), status)(
+    error = kind_of(code, told.get("error_type"), status)
+    if error is PlaidRefused and endpoint == "transactions_sync" and "cursor" in str(told.get("error_message")).lower():
+        error = PlaidCursorRefused  # no code of its own is documented: the words are all there is
+    return error(
         f"{endpoint}: {code}",
         plaid_code=code,
         request_id=_text_or_none(told, "request_id"),

@@ -26,6 +26,7 @@ from sync.deps import Deps
 from sync.errors import (
     PagesDamaged,
     PlaidContract,
+    PlaidCursorRefused,
     PlaidError,
     PlaidItemGone,
     PlaidMutation,
@@ -43,6 +44,7 @@ from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_
 from sync.item_lock import hold_item
 from sync.kept_pages import Window
 from sync.plaid_codes import ACCOUNTS_CHANGED, FLOORS
+from sync.resync import want_resync
 from sync.steps import step
 from sync.store_kept import store_kept
 from sync.vault import DataKey, Sealed
@@ -59,7 +61,7 @@ _FIRST_POLL, _LAST_POLL = timedelta(seconds=2), timedelta(hours=6)
 
 _ITEM = text("""
     select i.id, i.user_id, i.cursor, i.status, i.error_code, i.error_message, i.consent_expires_at, i.created_at,
-        i.removed_at, p.wanted, p.failures, t.key_id, t.nonce, t.ciphertext, t.wrapped_key,
+        i.removed_at, p.wanted, p.failures, p.resync, t.key_id, t.nonce, t.ciphertext, t.wrapped_key,
         (p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
             or (p.wanted = p.done and p.retry_at is not null and p.retry_at <= :now) as owed
     from items as i
@@ -68,7 +70,8 @@ _ITEM = text("""
     where i.id = :item_id
 """)
 _SETTLE = text("""
-    update item_pulls set done = greatest(done, :wanted), failures = 0, retry_at = :retry_at, last_pulled_at = :now
+    update item_pulls set done = greatest(done, :wanted), failures = 0, retry_at = :retry_at, last_pulled_at = :now,
+        resync = resync and not :resynced
     where item_id = :item_id
 """)
 # A pull that came further failed only so far as it has to wait: its next wait is no longer than this one.
@@ -137,7 +140,9 @@ class _Pull:
         freshness.pulled(connection, self.deps, item.id, item.user_id, changed=applied.changes > 0)
         # Last, because webhooks touch this row too.
         self.retry_at = _next_poll(self.deps.now(), item.created_at, update_status)
-        _settle(connection, self.deps, item, self.wanted, self.retry_at)
+        _settle(connection, self.deps, item, self.wanted, self.retry_at, resynced=item.resync)
+        if told.anomalies and not item.resync:
+            want_resync(connection, item.id)  # a page that contradicts itself may not be the only one that is wrong
 
 
 def pull_item(deps: Deps, item_id: UUID, sizes: Sizes = SIZES) -> PullResult:
@@ -149,7 +154,7 @@ def pull_item(deps: Deps, item_id: UUID, sizes: Sizes = SIZES) -> PullResult:
                 return replace(result, outcome="busy")
             while (owed := _owed(deps, item_id)) and result.rounds < _ROUNDS:
                 item, verdict, wanted = owed
-                pull = _Pull(deps, item, wanted, Run(deps.now(), item.cursor), sizes)
+                pull = _Pull(deps, item, wanted, Run(deps.now(), None if item.resync else item.cursor), sizes)
                 result = _round(pull, verdict, result)
         # A webhook that came after the last look found the item held: look once more now that it is free.
         row = _read(deps, item_id)
@@ -180,7 +185,7 @@ def _round(pull: _Pull, verdict: Verdict, result: PullResult) -> PullResult:
             _settle(connection, deps, item, pull.wanted, None)
         return result.after("nothing", NOTHING, None)
     try:
-        window = imports.resume(deps, item.id, item.user_id, item.cursor)
+        window = imports.resume(deps, item.id, item.user_id, pull.run.start_cursor)
         _fetch(pull, window)
         step("pull:fetched")
         applied = _store(pull, window, heals=not verdict.broke)
@@ -188,6 +193,8 @@ def _round(pull: _Pull, verdict: Verdict, result: PullResult) -> PullResult:
     except CursorMoved:
         _overtaken(pull)
         return result.after("deferred", NOTHING, None)
+    except PlaidCursorRefused as refused:
+        return result.after(*_from_the_beginning(pull, refused))
     except (PlaidError, PagesDamaged, VaultFailed, IntegrityError, DataError) as error:
         return result.after(*_failed(pull, error))
     outcome = "applied" if applied.changes else "nothing"
@@ -219,7 +226,7 @@ def _token(deps: Deps, item: Row[Any] | None) -> str:
 
 def _store(pull: _Pull, window: Window, *, heals: bool) -> Applied:
     deps, item = pull.deps, pull.item
-    target = Target(item.id, item.user_id, item.cursor, heals)
+    target = Target(item.id, item.user_id, item.cursor, heals, resync=item.resync)
     if window.shelved:
         pull.shelf.put(window)
         return store_kept(deps, target, window, pull.sizes, pull.conclude)
@@ -237,7 +244,7 @@ def _store(pull: _Pull, window: Window, *, heals: bool) -> Applied:
 def _apply(pull: _Pull, target: Target, update: Update, window: Window, key: DataKey | None) -> Applied:
     deps = pull.deps
     with transaction(deps.engine, statement_seconds=_APPLY_SECONDS, lock_seconds=_LOCK_SECONDS) as connection:
-        staged = None if update.empty else stage(connection, update)
+        staged = None if update.empty else stage(connection, target, update)
         lock_owners(connection, [f"users/{target.user_id}"])
         update_status = move_cursor(connection, target, update.end_cursor, update.update_status)
         applied = NOTHING if staged is None else store(connection, target, staged)
@@ -260,6 +267,18 @@ def _overtaken(pull: _Pull) -> None:
     with transaction(pull.deps.engine) as connection:
         _record(connection, pull.item, pull.run, "deferred", error_code="cursor-moved")
     _log.info("pull_overtaken", item_id=str(pull.item.id))
+
+
+def _from_the_beginning(pull: _Pull, refused: PlaidCursorRefused) -> tuple[str, Applied, datetime | None]:
+    """The stored cursor is worth nothing any more: the next round tells everything anew, once."""
+    if pull.item.resync or pull.item.cursor is None:
+        return _failed(pull, refused)
+    discard(pull.deps, pull.item.id, pull.item.user_id)
+    with transaction(pull.deps.engine) as connection:
+        _record(connection, pull.item, pull.run, "deferred", error_code=refused.plaid_code)
+        want_resync(connection, pull.item.id)
+    _log.error("cursor_refused", item_id=str(pull.item.id), code=refused.plaid_code, request_id=refused.request_id)
+    return "deferred", NOTHING, None
 
 
 def _failed(pull: _Pull, error: Exception) -> tuple[str, Applied, datetime | None]:
@@ -327,8 +346,17 @@ def _floor(error: Exception) -> float:
             return 900.0
 
 
-def _settle(connection: Connection, deps: Deps, item: Row[Any], wanted: int, retry_at: datetime | None) -> None:
-    connection.execute(_SETTLE, {"item_id": item.id, "wanted": wanted, "retry_at": retry_at, "now": deps.now()})
+def _settle(
+    connection: Connection,
+    deps: Deps,
+    item: Row[Any],
+    wanted: int,
+    retry_at: datetime | None,
+    *,
+    resynced: bool = False,
+) -> None:
+    bound = {"item_id": item.id, "wanted": wanted, "retry_at": retry_at, "now": deps.now(), "resynced": resynced}
+    connection.execute(_SETTLE, bound)
 
 
 def _record(

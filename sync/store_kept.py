@@ -78,7 +78,7 @@ def store_window(deps: Deps, target: Target, read: ReadPages, sizes: Sizes, prog
     """
     with _own_connection(deps.engine) as connection:
         with transaction_on(connection, statement_seconds=_FOLD_SECONDS):
-            folded = fold_kept(connection, read(connection), sizes.rows_per_step, sizes.rows_at_once)
+            folded = fold_kept(connection, target, read(connection), sizes.rows_per_step, sizes.rows_at_once)
         progress.folded(folded)
         _know_all_accounts(deps, target, folded)
         named_step("import:folded")

@@ -12,6 +12,7 @@ import sys
 import click
 
 from sync.errors import LivespendError
+from workers.item_commands import items
 from workers.keys_commands import keys, tokens
 from workers.link_commands import links
 from workers.mirror_commands import mirror
@@ -24,6 +25,7 @@ def livespend() -> None:
 
 
 livespend.add_command(mirror)
+livespend.add_command(items)
 livespend.add_command(links)
 livespend.add_command(keys)
 livespend.add_command(tokens)
