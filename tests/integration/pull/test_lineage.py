@@ -241,6 +241,16 @@ def test_a_posting_that_is_taken_back_revives_the_pending_row(linked: Linked, en
     assert linked.entry("p") == entry
 
 
+def test_a_posting_that_is_taken_back_and_told_again_unchanged_has_the_entry_again(linked: Linked, entry: UUID) -> None:
+    linked.bank.at("C1", page(added=[posted("q")], removed=["p"], to="C2"))
+    linked.bank.at("C2", page(added=[pending("p", 20)], removed=["q"], to="C3"))
+    linked.bank.at("C3", page(added=[posted("q")], to="C4"))
+    for _ in range(3):
+        linked.pull()
+
+    assert_posted(linked, entry)
+
+
 def test_a_full_resync_keeps_the_lineage(linked: Linked, entry: UUID) -> None:
     linked.bank.at("C1", page(added=[posted("q")], removed=["p"], to="C2"))
     linked.pull()
