@@ -34,14 +34,14 @@ export function useAddRule() {
       }),
     onAnswer: ({ changed, applying }, { nameText }) => {
       keys.fulfilled();
-      toast(`From now on, by rule: ${nameText}. ${moved(changed, applying)}`);
+      toast(`New rule for ${nameText}. ${followers(changed, applying)}`);
       void queries.invalidateQueries({ queryKey: ["rules"] });
     },
     trouble: "The rule was not made",
   });
 }
 
-function moved(changed: number, applying: boolean): string {
-  const count = changed === 1 ? "1 transaction has" : `${changed} transactions have`;
-  return `${count} the rule's category now${applying ? "; older ones follow." : "."}`;
+function followers(changed: number, applying: boolean): string {
+  const count = changed === 1 ? "1 transaction follows" : `${changed} transactions follow`;
+  return `${count} it so far${applying ? "; older ones are on their way." : "."}`;
 }

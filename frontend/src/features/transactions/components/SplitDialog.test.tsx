@@ -145,7 +145,7 @@ test("after a category was chosen, one click makes a rule of it", async () => {
     "/api/rules",
     { nameText: "Market", categoryId: "TRAVEL", nameMatch: "equals" },
   ]);
-  expect(await screen.findByText(/3 transactions have the rule's category now/)).toBeInTheDocument();
+  expect(await screen.findByText(/3 transactions follow it so far/)).toBeInTheDocument();
 });
 
 test("a category that a rule chose says so", async () => {
