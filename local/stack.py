@@ -174,6 +174,7 @@ class Stack:
             "LOCAL_PLAID_SECRET": self.plaid_secret,
             "PLAID_LIMITS": "none",  # the stand-in has those that it is told to have
             "PLAID_WEBHOOK_URL": f"{self.api}/webhooks/plaid",
+            "PLAID_REDIRECT_URI": f"{self.api}/",
             "FIREBASE_PROJECT_ID": PROJECT,
             "FIREBASE_API_KEY": "local",
             "FIRESTORE_EMULATOR_HOST": self.firestore,
