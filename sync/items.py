@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from sync import fields, link_sessions, links
+from sync import fields, link_sessions, links, tokens
 from sync.accounts import finish_choice, offer_choice
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
@@ -86,6 +86,8 @@ def create_link_token(
     try:
         link = plaid.link_token_create(user_id, update=update, hosted=hosted)
     except PlaidItemGone as gone:
+        if key is not None and (why := tokens.explains(deps, user_id, key)) is not None:
+            raise why from None
         if key is not None:  # or it would stand in the way of linking its bank again
             _note_error(deps, user_id, key, gone)
         raise
@@ -149,8 +151,8 @@ def unlink(deps: Deps, user_id: str, item_id: UUID | str) -> tuple[Item, list[Ma
     """
     key = fields.key(item_id, ItemNotFound)
     marked = _tombstone(deps, user_id, key)
-    deps.ring("remove_item", {"item_id": str(key)})
     deps.ring("purge_item", {"item_id": str(key)})
+    deps.ring("remove_item", {"item_id": str(key)})
     return {"id": str(key)}, marked
 
 

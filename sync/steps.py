@@ -6,8 +6,8 @@ environment, so that neither a setting nor a dependency of the product knows of 
 Steps: pull:paged (a page of a large update is kept), pull:fetched, import:folded, import:step (a step is stored that is
 not the last), pull:applied (before the commit), pull:committed, rotate:asked (before Plaid is asked),
 rotate:answered (before the new token is stored), rotate:stored, link:asked (before Plaid is asked), link:answered
-(before the token is stored), link:exchanged, link:stored, mirror:claimed, mirror:built, mirror:committed,
-mirror:acknowledged.
+(before the token is stored), link:exchanged, link:stored, purge:step (after each of its commits),
+mirror:claimed, mirror:built, mirror:committed, mirror:acknowledged.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def test_unlinking_takes_the_bank_its_accounts_and_its_transactions_away(scene: 
     assert ledger.get_transaction(scene.deps, "alice", kept)["id"] == kept
     with pytest.raises(TransactionNotFound):
         ledger.get_transaction(scene.deps, "alice", gone)
-    assert [("remove_item", {"item_id": str(item_id)})] == deps_for.bells
+    assert [(task, {"item_id": str(item_id)}) for task in ("purge_item", "remove_item")] == deps_for.bells
     assert items.unlink(scene.deps, "alice", item_id)[1] == []
 
 
