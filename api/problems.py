@@ -74,7 +74,7 @@ def answer_known(error: LivespendError) -> Response:
     if error.status >= 500:
         log.warning("refused", code=error.code, detail=error.detail, request_id=g.get("request_id"))
     if isinstance(error, InvalidFields):
-        return problem(error, errors=error.errors)
+        return problem(error, errors={logs.without_secrets(name): told for name, told in error.errors.items()})
     if isinstance(error, ItemAlreadyLinked) and error.item_id is not None:
         return problem(error, itemId=str(error.item_id))
     return problem(error)
@@ -136,8 +136,8 @@ def problem(error: LivespendError, **more: Any) -> Response:
         "title": error.title(),
         "status": error.status,
         "code": error.code,
-        "detail": error.detail,
-        "instance": request.path,
+        "detail": logs.without_secrets(error.detail),  # it may repeat what the caller sent
+        "instance": logs.without_secrets(request.path),
         "requestId": g.get("request_id"),
         **more,
     }

@@ -24,7 +24,7 @@ _SECRET_VALUE = re.compile(
     r"(?:access|public|link)-(?:sandbox|production|development)-[0-9A-Za-z-]+"
     r"|eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
-    r"|(?i:(?<=\bbearer )|(?<=\bbasic ))[0-9A-Za-z._~+/=-]+"
+    r"|(?i:(?<=\bbearer ))[0-9A-Za-z._~+/=-]+"
     r"|(?<![0-9A-Za-z+/_-])[0-9A-Za-z+/_-]{43}=(?![0-9A-Za-z+/=])"  # base64 of 32 bytes: a key, or as long as one
     r"|\bAQ[EI][0-9A-Za-z+/]{60,}=*"  # a key that AWS KMS has wrapped
 )

@@ -39,6 +39,7 @@ _log = log.get(__name__)
 
 STALE_AFTER = timedelta(minutes=5)
 _STORE_SECONDS = 300.0
+_JUST_NOW = timedelta(minutes=1)
 _DEAD_TOKEN = "INVALID_ACCESS_TOKEN"  # noqa: S105 - Plaid's name for it
 
 _ITEM = text("""
@@ -68,6 +69,7 @@ _REPLACE = text("""
 _WANT = text("""
     update item_pulls set wanted = wanted + 1, failures = 0, retry_at = null where item_id = :item_id
 """)
+_LAST = text("select state, ended_at from token_rotations where item_id = :item_id order by id desc limit 1")
 _LAST_STATE = text("select state from token_rotations where item_id = :item_id order by id desc limit 1")
 _STALE = text("""
     select item_id from token_rotations where state = 'asked' and asked_at < :before order by asked_at limit :at_once
@@ -96,6 +98,17 @@ def was_lost(deps: Deps, item_id: UUID) -> bool:
     """Whether the item's token is known to be dead, and the one after it was never stored."""
     with transaction(deps.engine) as connection:
         return connection.execute(_LAST_STATE, {"item_id": item_id}).scalar() == "lost"
+
+
+def explains(deps: Deps, user_id: str, item_id: UUID) -> PlaidError | None:
+    """Why a user's item refuses its token, if its exchange is the reason: under way, just done, or lost."""
+    with transaction(deps.engine, user_id) as connection:
+        last = connection.execute(_LAST, {"item_id": item_id}).first()
+    if last is not None and last.state == "lost":
+        return TokenLost()
+    if last is not None and (last.ended_at is None or deps.now() - last.ended_at < _JUST_NOW):
+        return PlaidTransient("the token of this bank is being renewed: try again in a moment")
+    return None
 
 
 def rotate_token(deps: Deps, item_id: UUID) -> str:

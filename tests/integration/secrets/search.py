@@ -107,7 +107,9 @@ def _forms(secret: bytes) -> Iterator[bytes]:
 def _flat(value: Any) -> bytes:
     if isinstance(value, memoryview | bytes):
         return bytes(value)
-    if isinstance(value, dict | list):
+    if isinstance(value, list):
+        return b"\n".join(map(_flat, value))
+    if isinstance(value, dict):
         return json.dumps(value, default=str, ensure_ascii=False).encode()
     return str(value).encode()
 

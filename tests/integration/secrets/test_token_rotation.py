@@ -15,8 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from local.kms.server import RunningKms
-from sync.errors import PlaidError, VaultUnavailable
+from sync.errors import PlaidError, PlaidTransient, TokenLost, VaultUnavailable
 from sync.item_lock import hold_item
+from sync.items import create_link_token
 from sync.plaid import Plaid
 from sync.sweep import remove_item, sweep
 from sync.tokens import rotatable
@@ -222,6 +223,33 @@ def test_a_database_that_goes_away_during_the_exchange_does_not_cost_the_token(h
 
     assert (cut, outcome, home.intents(), home.stored() != old) == ([], "stored", ["stored"], True)
     assert home.pull().outcome == "applied"
+
+
+def test_update_mode_during_the_exchange_does_not_call_a_healthy_bank_gone(home: Home) -> None:
+    """The API holds no lock: it may ask Plaid with a token that has just died."""
+    met: list[str] = []
+    api = home.deps_for("api", plaid=home.deps.plaid)
+
+    def ask_for_update_mode() -> None:
+        with pytest.raises(PlaidTransient) as refused:
+            create_link_token(api, "u1", home.item_id)
+        met.append(refused.value.code)
+
+    assert while_exchanging(home, ask_for_update_mode).rotate() == "stored"
+
+    assert (met, home.item("status")) == (["plaid-unavailable"], "ok")
+    assert create_link_token(api, "u1", home.item_id)["linkToken"].startswith("link-")
+
+
+def test_a_lost_bank_is_not_sent_to_sign_in_but_to_link_again(home: Home) -> None:
+    home.rotate_in_child(LIVESPEND_CRASH_AT="rotate:answered")
+    home.pull()
+    api = home.deps_for("api", plaid=home.deps.plaid)
+
+    with pytest.raises(TokenLost):
+        create_link_token(api, "u1", home.item_id)
+
+    assert (home.item("status"), home.item("error_code")) == ("login_required", "TOKEN_LOST")
 
 
 def test_an_exchange_during_a_pull_is_busy_and_the_pull_goes_on(home: Home) -> None:

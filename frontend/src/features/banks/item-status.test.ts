@@ -29,6 +29,14 @@ test("a status of a newer mirror is trouble with the bank's own words, not a bro
   });
 });
 
+test("a bank whose token was lost is to be linked again, and nobody is sent to sign in", () => {
+  expect(statusWords(item("login_required", "Please link the bank again.", "TOKEN_LOST"))).toMatchObject({
+    label: "Link again",
+    says: "Please link the bank again.",
+    repairable: false,
+  });
+});
+
 test("a code that says more than the status has words of its own, and the bank's words follow", () => {
   expect(statusWords(item("login_required", "Call us.", "ITEM_LOCKED")).says).toBe(
     "Your bank has locked this sign-in. Unlock it at the bank, then sign in again here. Your bank says: Call us.",

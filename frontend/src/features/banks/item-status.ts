@@ -47,12 +47,18 @@ const CODE_WORDS: Readonly<Record<string, string>> = {
   NO_ACCOUNTS: "Your bank shares no account any more. Sign in again and choose accounts.",
 };
 
+/** No sign-in mends this one: its key to the bank is gone on our side. */
+const LOST = "The connection to this bank was lost. Link the bank again: what you have here is kept.";
+
 /** What a bank's status means to a person; one that this page does not know is trouble of an unnamed kind. */
 export function statusWords(item: Item): StatusWords {
   const known = WORDS[item.status];
   if (known === undefined) {
     const says = item.message ?? "Your bank has trouble right now. Livespend keeps trying.";
     return { label: "Trouble", color: "yellow", says, repairable: false };
+  }
+  if (item.errorCode === "TOKEN_LOST") {
+    return { label: "Link again", color: "red", says: item.message ?? LOST, repairable: false };
   }
   const words = item.status === "login_required" ? (CODE_WORDS[item.errorCode ?? ""] ?? known.says) : known.says;
   const says = words !== null && item.message !== null ? `${words} Your bank says: ${item.message}` : words;
