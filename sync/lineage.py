@@ -10,7 +10,7 @@ reviews.py.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -188,7 +188,8 @@ def part(connection: Connection, review: Row[Any]) -> None:
     now, posted_now = _words(connection, pending_entry, posted_entry)
     _exchange(connection, pending_entry, posted_entry)
     connection.execute(_SHELVE, {"entry": posted_entry, "away": False})
-    _say(connection, posted_entry, now.after(posted_now, joined), posted_now)
+    since = now.after(posted_now, joined)
+    _say(connection, posted_entry, replace(since, note=_both_notes(since.note, posted_now.note)), posted_now)
     if connection.execute(_LIVES, {"entry": posted_entry}).scalar():
         _say(connection, pending_entry, before, now)
     else:
@@ -247,12 +248,15 @@ def _merge(connection: Connection, pair: Row[Any], *, already_joined: bool) -> t
 
 def _both(posted: Words, pending: Words) -> Words:
     """The posted's words, filled from the pending's; two different notes become one."""
-    words = posted.filled_from(pending)
-    if posted.note and pending.note and pending.note not in posted.note:
-        longer = f"{posted.note}\n{pending.note}"
-        if len(longer) <= NOTE_LENGTH:
-            return Words(words.category_id, longer, words.splits)
-    return words
+    return replace(posted.filled_from(pending), note=_both_notes(posted.note, pending.note))
+
+
+def _both_notes(first: str | None, second: str | None) -> str | None:
+    """Both notes; the first alone where the second says nothing new, or there is no room for it."""
+    if not first or not second or second in first:
+        return first or second
+    longer = f"{first}\n{second}"
+    return longer if len(longer) <= NOTE_LENGTH else first
 
 
 def _exchange(connection: Connection, a: UUID, b: UUID) -> None:
