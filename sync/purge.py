@@ -36,14 +36,14 @@ _TOMBSTONES = (
 # An item that a new link replaced is purged with the one that replaced it.
 _ASK_UNLINKED = text("""
     with recursive unlinked as (
-        select id, user_id from items
+        select id, user_id, removed_at from items
         where removed_at is not null and successor_id is null and purged_at is null
           and (cast(:item_id as uuid) is null or id = :item_id)
         union
-        select i.id, i.user_id from unlinked as u join items as i on i.successor_id = u.id
+        select i.id, i.user_id, u.removed_at from unlinked as u join items as i on i.successor_id = u.id
     )
     insert into purges (user_id, item_id, reason, asked_at, due_at, delete_at)
-    select u.user_id, u.id, 'unlinked', :now, :now, :delete_at
+    select u.user_id, u.id, 'unlinked', :now, :now, u.removed_at + make_interval(hours => :hours)
     from unlinked as u join items as i on i.id = u.id
     where i.purged_at is null and not exists (
         select from purges as p
@@ -51,8 +51,8 @@ _ASK_UNLINKED = text("""
 """)
 _ASK_REVOKED = text("""
     insert into purges (user_id, item_id, reason, asked_at, due_at, delete_at)
-    select i.user_id, i.id, 'permission-revoked', :now, :delete_at, :delete_at
-    from items as i
+    select i.user_id, i.id, 'permission-revoked', :now, d.delete_at, d.delete_at
+    from items as i cross join (select cast(:now as timestamptz) + make_interval(hours => :hours) as delete_at) as d
     where i.status = 'revoked' and i.error_code = 'USER_PERMISSION_REVOKED' and i.removed_at is null
       and (cast(:item_id as uuid) is null or i.id = :item_id)
       and not exists (select from purges as p where p.item_id = i.id and p.reason = 'permission-revoked'
@@ -60,7 +60,7 @@ _ASK_REVOKED = text("""
 """)
 _ASK_REVOKED_ACCOUNTS = text("""
     insert into purges (user_id, item_id, account_id, reason, asked_at, due_at, delete_at)
-    select a.user_id, a.item_id, a.id, 'account-revoked', :now, :now, :delete_at
+    select a.user_id, a.item_id, a.id, 'account-revoked', :now, :now, a.removed_at + make_interval(hours => :hours)
     from accounts as a join items as i on i.id = a.item_id
     where a.removed_at is not null and a.deselected_at is null and i.removed_at is null
       and (cast(:item_id as uuid) is null or i.id = :item_id)
@@ -169,8 +169,7 @@ def tombstone(connection: Connection, item_id: UUID) -> None:
 
 def ask(connection: Connection, deps: Deps, item_id: UUID | None = None) -> None:
     """Notes the purges that the ledger's state calls for, of one item or of all. Twice notes nothing twice."""
-    delete_at = deps.now() + timedelta(hours=deps.settings.purge_after_hours)
-    bound = {"item_id": item_id, "now": deps.now(), "delete_at": delete_at}
+    bound = {"item_id": item_id, "now": deps.now(), "hours": deps.settings.purge_after_hours}
     for statement in (_ASK_UNLINKED, _ASK_REVOKED, _ASK_REVOKED_ACCOUNTS):
         connection.execute(statement, bound)
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from sync.deps import Deps
 from sync.items import exchange, finish_update, unlink
 from sync.pull import pull_item
+from sync.purge import purge_item
 from sync.sweep import remove_item, sweep
 from sync.webhooks import receive
 from tests.fixtures.database import Database
@@ -73,11 +74,23 @@ def test_a_disconnected_bank_leaves_the_screen_first_and_plaid_in_the_end(
         deps = linked.deps_for("worker", plaid=linked.deps.plaid, now=lambda later=later: later)
         linked.deps_for.bells.clear()
         sweep(deps)
-        assert linked.deps_for.bells == [("remove_item", {"item_id": str(linked.item_id)})]
+        assert ("remove_item", {"item_id": str(linked.item_id)}) in linked.deps_for.bells
         ended.append(remove_item(deps, linked.item_id))
+    purged = [purge_item(linked.deps, linked.item_id), purge_item(later_by(linked, hours=25), linked.item_id)]
 
-    assert ended == [False, False, True]
-    assert (linked.live(), linked.one("select count(*) from item_tokens")) == ({}, 0)
+    assert (ended, purged) == ([False, False, True], [False, True])
+    assert linked.one("select count(*) from item_tokens") == 0
+    kept = {table: linked.one(f"select count(*) from {table}") for table in ("transactions", "entries", "accounts")}
+    assert kept == {"transactions": 0, "entries": 0, "accounts": 0}
+    assert [
+        path for path in screen.look() if path.startswith(("transactions/", "months/", "accounts/", "items/"))
+    ] == []
+
+
+def later_by(linked: Linked, **passed: float) -> Deps:
+    """A worker some time from now."""
+    then = linked.deps.now() + timedelta(**passed)
+    return linked.deps_for("worker", plaid=linked.deps.plaid, now=lambda: then)
 
 
 def joined(api: Deps, worker: Deps, plaid_server: PlaidServer, user: str) -> UUID:
@@ -113,20 +126,3 @@ def test_two_users_of_one_joint_account_have_a_ledger_each(
         ("u1", len(first)),
         ("u2", len(second)),
     ]
-
-
-def test_after_a_relink_only_the_new_rows_are_live(
-    deps_for: DepsFor, database: Database, plaid_server: PlaidServer
-) -> None:
-    """Vector 59: the bank is unlinked and linked again; all ids are new."""
-    database.sql("insert into users (id) values ('u1')")
-    api, worker = deps_for("api"), deps_for("worker")
-    old = joined(api, worker, plaid_server, "u1")
-    before = live(database, old)
-    unlink(api, "u1", old)
-    remove_item(worker, old)
-
-    new = joined(api, worker, plaid_server, "u1")
-
-    assert (live(database, old), len(live(database, new))) == ([], len(before))
-    assert not set(before) & set(live(database, new))
