@@ -142,9 +142,7 @@ def _steps(deps: Deps, progress: Progress, except_under: str | None) -> Iterator
     for holder in HOLDERS:
         chosen = f"from {holder.table} where key_id is not null and key_id is distinct from :key_id"
         count = text(f"select count(*) {chosen}")
-        page = text(
-            f"select {holder.columns} {chosen} and {holder.id} > :after order by {holder.id} limit :step"
-        )
+        page = text(f"select {holder.columns} {chosen} and {holder.id} > :after order by {holder.id} limit :step")
         with transaction(deps.engine) as connection:
             total = connection.execute(count, {"key_id": except_under}).scalar_one()
         seen, after = 0, _FIRST
@@ -176,23 +174,18 @@ def _moved(vault: Vault, holder: Holder, row: Row[Any]) -> Sealed:
 @retrying
 def _write(deps: Deps, holder: Holder, moves: Sequence[tuple[Row[Any], Sealed]]) -> int:
     """Stores the rows that still are what was read; answers how many."""
-    sealed = holder.context is None
-    token = ", nonce = m.nonce, ciphertext = m.ciphertext" if sealed else ""
-    same = "and t.nonce = m.old_nonce" if sealed else ""
+    token = "" if holder.context else ", nonce = m.nonce, ciphertext = m.ciphertext"
     statement = text(f"""
         update {holder.table} as t set key_id = m.key_id, {holder.wrapped} = m.wrapped_key {token}
         from unnest(cast(:ids as uuid[]), cast(:old_keys as text[]), cast(:old_wrapped as bytea[]),
-            cast(:old_nonces as bytea[]), cast(:key_ids as text[]), cast(:wrapped as bytea[]), cast(:nonces as bytea[]),
-            cast(:ciphertexts as bytea[]))
-            as m (id, old_key, old_wrapped, old_nonce, key_id, wrapped_key, nonce, ciphertext)
+            cast(:key_ids as text[]), cast(:wrapped as bytea[]), cast(:nonces as bytea[]),
+            cast(:ciphertexts as bytea[])) as m (id, old_key, old_wrapped, key_id, wrapped_key, nonce, ciphertext)
         where t.{holder.id} = m.id and t.key_id = m.old_key and t.{holder.wrapped} is not distinct from m.old_wrapped
-            {same}
     """)  # noqa: S608 - names of our own tables
     bound = {
         "ids": [row.id for row, _ in moves],
         "old_keys": [row.key_id for row, _ in moves],
         "old_wrapped": [None if row.wrapped_key is None else bytes(row.wrapped_key) for row, _ in moves],
-        "old_nonces": [bytes(row.nonce) if sealed else b"" for row, _ in moves],
         "key_ids": [to.key_id for _, to in moves],
         "wrapped": [to.wrapped_key for _, to in moves],
         "nonces": [to.nonce for _, to in moves],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +20,7 @@ from sync import rotation
 from sync.errors import KeyInUse, VaultFailed
 from sync.key_file import read_keys, rotate_key_file
 from sync.rotation import HOLDERS, rewrap
-from sync.vault import WrappedKey
+from sync.vault import WrappedKey, open_vault
 from tests.fixtures.database import Database
 from tests.integration.pull.process import celery_worker, eventually
 from tests.integration.secrets.conftest import Home, put_item
@@ -125,8 +126,10 @@ def test_a_token_from_before_the_envelopes_is_pulled_with_and_gets_one(home: Hom
 
 
 def test_a_token_exchanged_while_it_is_rewrapped_is_not_overwritten(home: Home) -> None:
-    """The row is read, then changes, then is written: the compare-and-set must lose."""
+    """The row is read, changes under the same old key by a process that knows no newer one, and then is written."""
     put_pages_key(home)
+    late = shutil.copy(key_file(home), key_file(home).with_name("late.json"))
+    late_home = home.with_deps(vault=open_vault(late))
     new_key(home)
     fresh: list[str] = []
 
@@ -136,7 +139,7 @@ def test_a_token_exchanged_while_it_is_rewrapped_is_not_overwritten(home: Home) 
         def rewrap_token(self, *row: Any) -> Any:
             moved = super().rewrap_token(*row)
             if not fresh:
-                home.rotate()
+                late_home.rotate()
                 fresh.append(home.stored())
             return moved
 
