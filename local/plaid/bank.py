@@ -130,6 +130,14 @@ def modify(world: World, transaction_id: str, fields: dict[str, Any], *, notify:
     return body
 
 
+def touch(world: World, item: sqlite3.Row, count: int, *, notify: bool = True) -> int:
+    """Reports the newest rows as modified though they are the same; answers how many."""
+    newest = changelog.live(world.store, item["item"])[-count:]
+    changelog.append(world.store, item["item"], newest)
+    tell(world, item, new=0, removed=(), notify=notify)
+    return len(newest)
+
+
 def remove(world: World, transaction_ids: Sequence[str], *, notify: bool = True) -> None:
     """Removes live transactions, of one item or of several."""
     gone: dict[int, list[str]] = {}
@@ -150,15 +158,19 @@ def post(
     day: date | None = None,
     name: str | None = None,
     link: bool = True,
+    apart: bool = False,
     notify: bool = True,
 ) -> dict[str, Any]:
-    """A pending transaction posts: it is removed and a new one comes, tied to it unless `link` is false."""
+    """A pending transaction posts: it is removed and a new one comes, tied to it unless `link` is false; with
+    `apart` it is held back until `release`."""
     item, entry = live(world, transaction_id)
     if not entry.pending:
         raise PlaidError("INVALID_FIELD", f"transaction {transaction_id} is not pending")
     old, new = _posted(world, entry, amount=amount, day=day, name=name, link=link)
-    changelog.append(world.store, item["item"], [old, new])
-    tell(world, item, new=1, removed=[transaction_id], notify=notify)
+    changelog.append(world.store, item["item"], [old] if apart else [old, new])
+    if apart:
+        hold(world, item["item"], [(new, world.clock.today())])
+    tell(world, item, new=0 if apart else 1, removed=[transaction_id], notify=notify)
     return read(new)
 
 

@@ -10,7 +10,7 @@ from local.plaid import knobs, limits, signing, timeline, views, wire
 from local.plaid.admin_call import WHERE, Admin, Table, word
 from local.plaid.endpoints import SERVED
 from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS, Fault
-from local.plaid.fields import Shape, number, one_of, optional, required, whole
+from local.plaid.fields import Shape, anything, number, one_of, optional, required, whole
 from local.plaid.world import World
 
 
@@ -96,6 +96,10 @@ _fault_shape: Shape = {
     "times": optional(whole(1)),
     "page": optional(whole(1)),
     "seconds": optional(number),
+    "field": optional(word),
+    "value": optional(anything, nullable=True),
+    "also": optional(one_of("removed", "modified", "added")),
+    "copies": optional(whole(1, 100)),
     "when": optional(one_of("before", "after")),
     "status": optional(whole(400, 599)),
     **dict.fromkeys(("error_code", "error_type", "error_message", "webhook_code"), optional(word)),

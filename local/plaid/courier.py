@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+from collections import defaultdict, deque
 
 import aiohttp
 
@@ -21,6 +22,7 @@ RETRIES = 6
 _FIRST_DELAY, _GROWTH = 30.0, 4.0
 _HELD_SECONDS = 2.0
 _AT_ONCE = 16
+_DAY, _ENOUGH, _REJECTED = 86_400, 10, 0.9
 _SHORTEST_WAIT = 0.005
 _LOOK_SECONDS, _SHORTEST_LOOK = 60.0, 0.25
 
@@ -33,6 +35,7 @@ class Courier:
         self._event = asyncio.Event()
         self._sending: set[asyncio.Task[None]] = set()
         self._look_again = 0.0
+        self._delivered: dict[str, deque[tuple[float, bool]]] = defaultdict(lambda: deque(maxlen=1000))
         world.wake = self._event.set
 
     async def run(self) -> None:
@@ -72,7 +75,8 @@ class Courier:
         busy = len(self._sending) >= _AT_ONCE
         seconds = self._pause() if next_due is None or busy else max(next_due - Clock.machine_seconds(), _SHORTEST_WAIT)
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for may swallow the cancellation that ends us
+                await self._event.wait()
         except TimeoutError:
             return
 
@@ -97,12 +101,13 @@ class Courier:
 
     async def _deliver(self, session: aiohttp.ClientSession, row: sqlite3.Row) -> None:
         outcome = await self._post(session, row)
+        self._delivered[row["url"]].append((Clock.machine_seconds(), outcome == "200"))
         if outcome == "200":
             self._world.store.run("update outbox set state = 'sent', outcome = ? where id = ?", outcome, row["id"])
             release = "update outbox set state = 'due' where state = 'held' and item = ?"
             self._world.store.run(release, row["item"])
             return
-        attempts = row["attempts"] + 1
+        attempts = RETRIES + 1 if self._is_silenced(row["url"]) else row["attempts"] + 1
         delay = _FIRST_DELAY * _GROWTH ** row["attempts"] * self._world.config.retry_scale
         self._world.store.run(
             "update outbox set state = ?, attempts = ?, due_at = ?, outcome = ? where id = ?",
@@ -112,6 +117,13 @@ class Courier:
             outcome,
             row["id"],
         )
+
+    def _is_silenced(self, url: str) -> bool:
+        """Whether Plaid would have stopped retries: over 90 % rejected in the last 24 hours."""
+        if not self._world.knobs.silence:
+            return False
+        recent = [good for at, good in self._delivered[url] if at > Clock.machine_seconds() - _DAY]
+        return len(recent) >= _ENOUGH and recent.count(False) > len(recent) * _REJECTED
 
     async def _post(self, session: aiohttp.ClientSession, row: sqlite3.Row) -> str:
         signed = row["body"].encode()

@@ -11,7 +11,8 @@ from typing import Any
 from local.plaid import bank, bank_rows, views, wire
 from local.plaid.admin_call import NOTIFY, WHERE, Admin, Table, word
 from local.plaid.errors import PlaidError
-from local.plaid.fields import Shape, anything, day, each, flag, nested, optional, required, text, whole
+from local.plaid.fields import Shape, anything, day, each, flag, nested, one_of, optional, required, text, whole
+from local.plaid.oddities import BROKEN, ODDITIES
 from local.plaid.world import World
 
 _RAW: Shape = {"raw": optional(anything), "without": optional(each(word))}
@@ -72,7 +73,7 @@ def remove(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def post(world: World, ask: dict[str, Any]) -> dict[str, Any]:
-    """A pending transaction posts under a new id."""
+    """A pending transaction posts under a new id; `apart` removes it now and keeps the new one back for `deliver`."""
     body = bank.post(
         world,
         ask["transaction_id"],
@@ -80,12 +81,41 @@ def post(world: World, ask: dict[str, Any]) -> dict[str, Any]:
         day=date.fromisoformat(ask["date"]) if "date" in ask else None,
         name=ask.get("name"),
         link=ask.get("link", True),
+        apart=ask.get("apart", False),
         notify=ask.get("notify", True),
     )
     return {"transaction": body}
 
 
+def odd_rows(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Rows as banks send them once in a while, one of each of the `kinds`, all but the broken ones if none is named."""
+    item = views.item_of(world, ask)
+    kinds = ask.get("kinds") or [name for name in ODDITIES if name not in BROKEN]
+    made = bank_rows.explicit(world, item, [ODDITIES[kind] for kind in kinds])
+    bank.add(world, item, made, notify=ask.get("notify", True))
+    return {"transaction_ids": dict(zip(kinds, (entry.transaction_id for entry in made), strict=True))}
+
+
+def flood(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """The newest `count` rows are reported as modified, though they are the same."""
+    item = views.item_of(world, ask)
+    return {"modified": bank.touch(world, item, ask["count"], notify=ask.get("notify", True))}
+
+
+def deliver(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Delivers what is held back of an item, such as a row posted `apart`."""
+    item = views.item_of(world, ask)
+    count = bank.release(world, item["item"], since=None)
+    bank.tell(world, item, new=count, removed=(), notify=ask.get("notify", True))
+    return {"delivered": count}
+
+
 TABLE: Table = {
+    ("POST", "/_local/odd-rows"): Admin(
+        {**WHERE, "kinds": optional(each(one_of(*ODDITIES), least=1)), **NOTIFY}, odd_rows
+    ),
+    ("POST", "/_local/flood"): Admin({**WHERE, "count": required(whole(1, 500_000)), **NOTIFY}, flood),
+    ("POST", "/_local/deliver"): Admin({**WHERE, **NOTIFY}, deliver),
     ("POST", "/_local/purchases"): Admin({**WHERE, **_ROW, "amount": optional(bank_rows.money), **NOTIFY}, purchases),
     ("POST", "/_local/transactions"): Admin(
         {
@@ -117,6 +147,7 @@ TABLE: Table = {
             "date": optional(day),
             "name": optional(word),
             "link": optional(flag),
+            "apart": optional(flag),
             **NOTIFY,
         },
         post,

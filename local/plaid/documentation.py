@@ -14,6 +14,7 @@ from local.plaid.faults import CALL_FAULTS, WEBHOOK_FAULTS
 from local.plaid.fields import Shape, not_emulated
 from local.plaid.knobs import TABLE, Knobs
 from local.plaid.limits import PUBLISHED
+from local.plaid.oddities import ODDITIES
 
 _TEMPLATE = Path(__file__).parent / "documentation.md"
 
@@ -26,6 +27,7 @@ def render() -> str:
         ("ADMIN", _admin()),
         ("FAULTS", [", ".join(f"`{name}`" for name in (*CALL_FAULTS, *WEBHOOK_FAULTS))]),
         ("KNOBS", _knobs()),
+        ("ODDITIES", [", ".join(f"`{name}`" for name in ODDITIES)]),
         ("LIMITS", _limits()),
         ("KEYWORDS", _keywords()),
     ):

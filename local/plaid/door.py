@@ -14,14 +14,15 @@ from typing import Any
 
 from aiohttp import web
 
-from local.plaid import sync, wire
+from local.plaid import journal, sync, wire
 from local.plaid.admin import ADMIN
 from local.plaid.endpoints import DOCUMENTED, SERVED
 from local.plaid.errors import PlaidError
-from local.plaid.faults import Fault
+from local.plaid.faults import TAMPERS, Fault
 from local.plaid.fields import check
 from local.plaid.limits import table
 from local.plaid.screens import screen
+from local.plaid.tamper import tamper
 from local.plaid.world import World
 
 _LARGEST_BODY = 256 * 1024 * 1024
@@ -91,37 +92,54 @@ async def _admin(request: web.Request) -> web.Response:
 async def _plaid(request: web.Request) -> web.StreamResponse:
     world = request.app[WORLD]
     raw = await request.read()
-    world.calls += 1
-    record: dict[str, Any] = {"n": world.calls, "path": request.path, "status": 200, "error_code": None}
-    world.requests.append(record)
-    fault: Fault | None = None
+    record = journal.begin(world, request.path)
+    try:
+        return await _answer_call(request, raw, record)
+    finally:
+        journal.end(world, record)
+
+
+async def _answer_call(request: web.Request, raw: bytes, record: dict[str, Any]) -> web.StreamResponse:
+    world, fault = request.app[WORLD], None
     try:
         ask = _check_call(request, raw)
         if world.knobs.latency:
             await asyncio.sleep(world.knobs.latency)
-        item = _note(world, request.path, ask, record)
-        knobs = world.knobs
-        limits = table(knobs.limits, knobs.own_limits)
-        world.limiter.spend(limits, knobs.limit_seconds, request.path, record["item_id"])
-        fault = _strike(world, request.path, item, record)
+        fault = _meet(world, request.path, ask, record)
         if fault is not None and (early := await _suffer(world, request, fault, record)) is not None:
             return early
+        if fault is not None and fault.fault == "split":
+            ask = ask | {"split": True}
         with world.commit():
             answer = SERVED[request.path].handler(world, ask)
+        answer["request_id"] = world.mint.request_id()
+        if fault is not None and fault.fault in TAMPERS:
+            answer = tamper(fault, answer, world.mint)
         status = 200
     except PlaidError as error:
-        answer, status = error.body(), error.status
-        record["status"], record["error_code"] = status, error.code
+        answer, status = _told(world, error, record), error.status
     except Exception:
         _log.exception("%s failed", request.path)
         failure = PlaidError("INTERNAL_SERVER_ERROR")
-        answer, status = failure.body(), failure.status
-        record["status"], record["error_code"] = status, failure.code
+        answer, status = _told(world, failure, record), failure.status
     world.wake()
     if fault is not None and fault.fault == "drop":
         return _drop(request, record)
-    answer["request_id"] = world.mint.request_id()
+    if fault is not None and fault.fault == "cut":
+        return await _cut(request, answer, record)
     return _answer(request, answer, status)
+
+
+def _told(world: World, error: PlaidError, record: dict[str, Any]) -> dict[str, Any]:
+    record["status"], record["error_code"] = error.status, error.code
+    return error.body() | {"request_id": world.mint.request_id()}
+
+
+def _meet(world: World, path: str, ask: dict[str, Any], record: dict[str, Any]) -> Fault | None:
+    """What a sound call meets first: the rate limits, which raise, and a fault."""
+    item, knobs = _note(world, path, ask, record), world.knobs
+    world.limiter.spend(table(knobs.limits, knobs.own_limits), knobs.limit_seconds, path, record["item_id"])
+    return _strike(world, path, item, record)
 
 
 def _check_call(request: web.Request, raw: bytes) -> dict[str, Any]:
@@ -209,6 +227,18 @@ def _drop(request: web.Request, record: dict[str, Any]) -> web.Response:
     if request.transport is not None:
         request.transport.abort()
     return web.Response()
+
+
+async def _cut(request: web.Request, answer: dict[str, Any], record: dict[str, Any]) -> web.StreamResponse:
+    """Promises a whole answer, sends half of it and closes the connection."""
+    body = wire.dumps(answer).encode("ascii")
+    response = web.StreamResponse(headers={"Content-Type": "application/json", "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[: len(body) // 2])
+    record["status"] = 0
+    if request.transport is not None:
+        request.transport.close()
+    return response
 
 
 def _answer(request: web.Request, answer: dict[str, Any], status: int) -> web.Response:

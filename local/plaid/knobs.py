@@ -9,12 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from decimal import Decimal
 from typing import Any
 
 from local.plaid import wire
 from local.plaid.errors import PlaidError
-from local.plaid.fields import Field, Shape, check, flag, invalid, nested, number, one_of, optional, whole
+from local.plaid.fields import Field, Shape, check, flag, invalid, nested, number, one_of, optional, text, whole
 from local.plaid.limits import PUBLISHED
 from local.plaid.store import Store
 
@@ -33,6 +32,11 @@ def seconds(path: str, value: Any) -> None:
     number(path, value)
     if value < 0:
         raise invalid(path, "must not be negative")
+
+
+def chances(path: str, value: Any) -> None:
+    """Checks the chances of what may happen to a webhook."""
+    nested(dict.fromkeys(("drop", "duplicate", "reorder", "delay"), optional(chance)))(path, value)
 
 
 _most = optional(whole(0), nullable=True)
@@ -62,6 +66,10 @@ class Knobs:
     login_days: int | None = 30
     consent_days: int | None = 180
     most_days: int | None = None
+    webhook_chances: dict[str, float] = field(default_factory=dict)
+    webhook_seed: str = ""
+    webhook_delay: float = 5.0
+    silence: bool = False
 
 
 # What each may be, and what it does; docs/local-plaid.md prints the second.
@@ -85,6 +93,13 @@ TABLE: dict[str, tuple[Field, str]] = {
         optional(whole(1), nullable=True),
         "the most days of history that a bank gives, whatever is asked for",
     ),
+    "webhook_chances": (
+        optional(chances),
+        "chances (0 to 1) of a webhook's `drop`, `duplicate`, `reorder`, `delay`",
+    ),
+    "webhook_seed": (optional(text()), "the seed of these chances"),
+    "webhook_delay": (optional(seconds), "the longest delay that `webhook_chances` give, in seconds"),
+    "silence": (optional(flag), "no retries for an address that rejected over 90 % of ten or more deliveries in 24 h"),
 }
 SHAPE: Shape = {name: one for name, (one, _) in TABLE.items()}
 
@@ -92,16 +107,14 @@ SHAPE: Shape = {name: one for name, (one, _) in TABLE.items()}
 def turned(knobs: Knobs, given: Mapping[str, Any]) -> Knobs:
     """The knobs with some of them turned; raises PlaidError for a name or a value that will not do."""
     check(SHAPE, given)
-    plain: dict[str, Any] = {
-        name: float(value) if isinstance(value, Decimal) else value for name, value in given.items()
-    }
+    plain: dict[str, Any] = json.loads(wire.dumps(dict(given)))
     return replace(knobs, **plain)
 
 
 def load(store: Store, given: Mapping[str, Any]) -> Knobs:
     """The knobs of a starting stand-in: the folder's, then those it was started with. Raises ValueError."""
     kept = json.loads(store.value("select value from meta where key = ?", _META) or "{}")
-    known = {one.name for one in fields(Knobs)}
+    given, known = wire.loads(wire.dumps(dict(given))), {one.name for one in fields(Knobs)}
     try:
         return turned(Knobs(**{name: value for name, value in kept.items() if name in known}), given)
     except PlaidError as error:

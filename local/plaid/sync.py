@@ -76,11 +76,19 @@ def _page(world: World, item: sqlite3.Row, at: Cursor, ask: dict[str, Any]) -> d
         count=count + 1,
         account_id=account_id,
     )
+    if ask.get("split"):
+        count = _before_the_additions(found, count)
     shown, has_more = found[:count], len(found) > count
     after = replace(window, position=shown[-1].seq, page=at.page + 1) if has_more else Cursor(window.high)
     text = cursor.encode(after, _stream(item, account_id), world.mint.digest(_KEY))
     original = bool(options.get("include_original_description"))
     return _answer(world, item, shown, text, has_more=has_more, original=original)
+
+
+def _before_the_additions(found: Sequence[Effect], count: int) -> int:
+    """Where a page ends that holds the removal of a pending row, but not what was posted in its place."""
+    first = next((number for number, effect in enumerate(found[:count]) if effect.body is None), None)
+    return count if first is None else first + 1
 
 
 def _answer(

@@ -15,6 +15,7 @@ from typing import Any
 from local.plaid import wire
 from local.plaid.clock import Clock
 from local.plaid.errors import PlaidError
+from local.plaid.faults import Fault
 from local.plaid.world import READINESS, World
 
 
@@ -116,14 +117,26 @@ def queue_link(world: World, url: str, code: str, extra: dict[str, Any]) -> None
 
 
 def _insert(world: World, item: sqlite3.Row | None, code: str, url: str, body: str) -> None:
-    fault = world.faults.strike_webhook(item["item_id"] if item else None, code)
+    fault = world.faults.strike_webhook(item["item_id"] if item else None, code) or _by_chance(world)
     mode = fault.fault if fault else None
     if mode == "webhook_drop":
         return
     state = "held" if mode == "webhook_reorder" else "due"
-    now = Clock.machine_seconds()
+    now = Clock.machine_seconds() + (fault.seconds if fault and mode == "webhook_delay" else 0)
     sql = "insert into outbox (item, url, body, mode, due_at, state) values (?, ?, ?, ?, ?, ?)"
     number = item["item"] if item else None
     world.store.run(sql, number, url, body, mode, now, state)
-    if mode == "webhook_duplicate":
+    for _ in range(fault.copies if fault and mode == "webhook_duplicate" else 0):
         world.store.run(sql, number, url, body, None, now, state)
+
+
+def _by_chance(world: World) -> Fault | None:
+    """What the knobs let happen to a webhook now and then: drawn from their seed, the same in every run."""
+    knobs = world.knobs
+    if not knobs.webhook_chances:
+        return None
+    dice = world.mint.dice("webhook-chance", knobs.webhook_seed, world.store.count_up("webhook-chance"))
+    for name in ("drop", "duplicate", "reorder", "delay"):
+        if dice.random() < knobs.webhook_chances.get(name, 0):
+            return Fault(f"webhook_{name}", seconds=dice.uniform(0, knobs.webhook_delay))
+    return None

@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from local.plaid import knobs, signing
+from local.plaid import journal, knobs, signing
 from local.plaid.clock import Clock
 from local.plaid.faults import Faults
 from local.plaid.knobs import Knobs
@@ -18,7 +18,7 @@ from local.plaid.limits import Limiter
 from local.plaid.mint import Mint
 from local.plaid.store import Store
 
-_REQUESTS_KEPT = 10_000
+REQUESTS_KEPT = 10_000
 READINESS = ("NOT_READY", "INITIAL_UPDATE_COMPLETE", "HISTORICAL_UPDATE_COMPLETE")
 
 
@@ -55,8 +55,8 @@ class World:
     mint: Mint
     limiter: Limiter
     knobs: Knobs
-    faults: Faults = field(default_factory=Faults)
-    requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_REQUESTS_KEPT))
+    faults: Faults
+    requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     calls: int = 0
     public_url: str = ""
     wake: Callable[[], None] = lambda: None
@@ -90,4 +90,7 @@ def create(config: Config) -> World:
         clock.restore(store.meta("clock", clock.kept()))
         turned = knobs.load(store, config.knobs)
         knobs.save(store, turned)
-    return World(config, store, clock, mint, Limiter(clock), turned)
+    world = World(config, store, clock, mint, Limiter(clock), turned, Faults(store))
+    if config.data is not None:
+        journal.restore(world)
+    return world

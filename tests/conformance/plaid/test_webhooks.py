@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from local.plaid.courier import RETRIES
+from tests.conformance.plaid import schema
 from tests.conformance.plaid.conftest import Receiver, Webhook, read_update
 from tests.fixtures.plaid import PlaidServer, start_plaid, stop_plaid
 
@@ -283,3 +284,79 @@ def test_a_revoked_permission_is_told_and_ends_the_calls(
     assert json.loads(hook.body)["error"]["error_code"] == "USER_PERMISSION_REVOKED"
     answer = plaid_server.call("/transactions/sync", access_token=linked[0])
     assert answer["error_code"] == "USER_PERMISSION_REVOKED"
+
+
+def test_a_webhook_is_late_on_demand(plaid_server: PlaidServer, receiver: Receiver, linked: tuple[str, str]) -> None:
+    plaid_server.fault("webhook_delay", webhook_code="SYNC_UPDATES_AVAILABLE", seconds=0.5)
+    before = time.monotonic()
+    plaid_server.buy()
+    receiver.wait_for_codes("SYNC_UPDATES_AVAILABLE")
+    assert time.monotonic() - before >= 0.5
+    assert receiver.got[0].code == "DEFAULT_UPDATE"
+
+
+def test_many_copies_of_one_webhook_on_demand(
+    plaid_server: PlaidServer, receiver: Receiver, linked: tuple[str, str]
+) -> None:
+    plaid_server.fault("webhook_duplicate", webhook_code="SYNC_UPDATES_AVAILABLE", copies=4)
+    plaid_server.buy()
+    receiver.wait_for(lambda got: [hook.code for hook in got].count("SYNC_UPDATES_AVAILABLE") == 5)
+
+
+def test_webhooks_are_lost_and_doubled_by_chance_the_same_way_in_every_run(receiver: Receiver) -> None:
+    outcomes = []
+    for seed in ("one", "one", "two"):
+        chances = {"drop": 0.4, "duplicate": 0.4}
+        server = start_plaid(knobs={"webhook_chances": chances, "webhook_seed": seed})
+        _token, _ = server.item(webhook=receiver.url)
+        for _ in range(20):
+            server.buy()
+        outcomes.append([hook["body"]["webhook_code"] for hook in server.look("webhooks")["webhooks"]])
+        stop_plaid(server)
+    assert outcomes[0] == outcomes[1] != outcomes[2]
+    assert 5 < len(outcomes[0]) < 35
+
+
+def test_an_address_that_rejects_nearly_everything_gets_no_retries_when_asked_so(receiver: Receiver) -> None:
+    server = start_plaid(knobs={"silence": True}, retry_scale=0.00001)
+    receiver.answers = [500]
+    token, _ = server.item()
+    server.call("/item/webhook/update", access_token=token, webhook=receiver.url)
+    receiver.wait_for(lambda got: len(got) == 1 + RETRIES)
+    for _ in range(6):
+        server.call("/sandbox/item/fire_webhook", access_token=token, webhook_code="LOGIN_REPAIRED")
+    give_up = time.monotonic() + 10
+    while {hook["state"] for hook in server.look("webhooks")["webhooks"]} != {"given up"}:
+        assert time.monotonic() < give_up
+    assert 13 <= len(receiver.got) < 7 * 7
+    calls = len(receiver.got)
+    server.call("/sandbox/item/fire_webhook", access_token=token, webhook_code="LOGIN_REPAIRED")
+    receiver.wait_for(lambda got: len(got) == calls + 1)
+    while {hook["state"] for hook in server.look("webhooks")["webhooks"]} != {"given up"}:
+        assert time.monotonic() < give_up
+    assert len(receiver.got) == calls + 1
+    stop_plaid(server)
+
+
+def test_every_webhook_fits_its_class_of_the_installed_client(
+    plaid_server: PlaidServer, receiver: Receiver, linked: tuple[str, str]
+) -> None:
+    token, _ = linked
+    for code in (
+        "NEW_ACCOUNTS_AVAILABLE",
+        "USER_ACCOUNT_REVOKED",
+        "PENDING_DISCONNECT",
+        "RECURRING_TRANSACTIONS_UPDATE",
+    ):
+        plaid_server.call("/sandbox/item/fire_webhook", access_token=token, webhook_code=code)
+    plaid_server.call("/item/webhook/update", access_token=token, webhook=receiver.url)
+    bought = plaid_server.buy()["transaction_id"]
+    plaid_server.admin("remove", transaction_ids=[bought])
+    plaid_server.admin("consent", user="user-1", days=1)
+    plaid_server.admin("break", user="user-1")
+    plaid_server.admin("repair", user="user-1")
+    plaid_server.admin("break", user="user-1", error_code="USER_PERMISSION_REVOKED")
+    _other, _ = plaid_server.item("bea", webhook=receiver.url)
+    wanted = {code for kind in ("TRANSACTIONS", "ITEM") for code in schema.HOOKS[kind]}
+    for hook in receiver.wait_for_codes(*wanted):
+        assert schema.hook_problems(hook.body) == [], hook.code
