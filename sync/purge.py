@@ -24,8 +24,9 @@ from sync.steps import step
 
 _log = log.get(__name__)
 
-# As many rows as leave the owner's lock free again within a quarter of a second.
+# As many rows as leave the owner's lock free again within a quarter of a second; deletion takes what hangs on them too.
 STEP_ROWS = 1000
+_DELETED_AT_ONCE = 400
 _LATE_HISTORY = timedelta(days=7)
 _ALWAYS = datetime.max.replace(tzinfo=UTC)
 
@@ -219,7 +220,11 @@ def _hide_step(deps: Deps, purge: Row[Any]) -> int:
 
 @retrying
 def _delete_step(deps: Deps, purge: Row[Any]) -> int:
-    bound = _bound(purge.item_id, purge.account_id) | {"moving": False, "late": deps.now() - _LATE_HISTORY}
+    bound = _bound(purge.item_id, purge.account_id) | {
+        "moving": False,
+        "late": deps.now() - _LATE_HISTORY,
+        "limit": _DELETED_AT_ONCE,
+    }
     with transaction(deps.engine) as connection:
         if _cancelled(connection, deps, purge):
             return 0

@@ -3,7 +3,8 @@
 Wanted when a page contradicted itself, when Plaid refused the stored cursor, or by the operator. The pull then begins
 without a cursor, folds and stores as ever (rows that are the same write nothing), and stages a removal for each live
 row inside the span that was told and is not in it. Only a complete history may say so; accounts that the bank shares no
-more keep theirs. A crash leaves the want. Called by pull.py, apply.py and fold_kept.py.
+more keep theirs, and rows from an earlier link of the bank are relink.py's to judge. A crash leaves the want. Called by
+pull.py, apply.py and fold_kept.py.
 """
 
 from __future__ import annotations
@@ -27,6 +28,9 @@ _UNTOLD = """
     where a.item_id = :item_id and a.closed_at is null and a.removed_at is null and t.removed_at is null
       and t.date >= (select min(date) from {told})
       and not exists (select from {told} as s where s.plaid_transaction_id = t.plaid_transaction_id)
+      and not exists (
+        select from account_moves as m
+        where m.account_id = t.account_id and m.kind <> 'renumbered' and t.created_at <= m.moved_at)
 """
 _REMOVE_UNTOLD = text(_UNTOLD.format(into="pulled_removals", gone="", told="pulled_rows"))
 _SPILL_UNTOLD = text(_UNTOLD.format(into="told_rows (plaid_transaction_id, gone)", gone=", true", told="told_rows"))

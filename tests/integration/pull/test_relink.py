@@ -12,11 +12,12 @@ from uuid import UUID, uuid4
 import pytest
 
 from sync import linked_bank
-from sync.db import edit
+from sync.db import edit, transaction
 from sync.items import unlink
 from sync.linked_bank import LinkedBank
 from sync.pages import parse_json, read_account
 from sync.pull import pull_item
+from sync.resync import want_resync
 from tests.integration.pull.bank import INITIAL, account, page, pending, row
 from tests.integration.pull.conftest import TOKEN, Linked
 from tests.integration.pull.vectors.conftest import Spend
@@ -332,6 +333,25 @@ def test_the_same_update_again_after_a_relink_writes_nothing(relinking: Relinkin
     result = new.pull()
 
     assert (result.added, result.modified, result.unchanged, new.marks()) == (0, 0, 2, {})
+
+
+def test_a_full_resync_of_the_new_link_takes_no_history_of_the_old_one(relinking: Relinking) -> None:
+    savings = account("sav", name="Savings", mask="7777")
+    linked = relinking.linked
+    old = [row("a", 1, date="2025-03-01"), row("s", 2, account_id="sav", date="2024-12-01")]
+    linked.bank.at(None, page(added=old, accounts=[account(), savings]))
+    linked.pull()
+    shared = [NEW, account("new-2", name="Savings", mask="7777")]
+    new = relinking.again(*shared)
+    told = [row("n", 4, account_id="new-1", date="2026-10-01"), *anew(old[1], account_id="new-2")]
+    relinking.says(*told, accounts=shared)
+    new.pull()
+    with transaction(linked.deps.engine) as connection:
+        want_resync(connection, new.item_id)
+
+    new.pull_owed()
+
+    assert sorted(new.live()) == ["a", "n", "new s"]
 
 
 def test_a_late_pull_of_the_old_item_changes_nothing(relinking: Relinking) -> None:
