@@ -6,8 +6,8 @@ the store. An item is named by `item_id`, or by `user` (a client_user_id): that 
 
 from __future__ import annotations
 
-from local.plaid import controls, desk, desk_items, link, link_tokens, oauth, views
-from local.plaid.admin_call import Admin, Table, word
+from local.plaid import controls, desk, desk_items, link, link_tokens, oauth, replay, views
+from local.plaid.admin_call import NOTIFY, WHERE, Admin, Table, word
 from local.plaid.fields import Shape, anything, each, flag, optional, required, text, url
 
 _token: Shape = {"link_token": required(word)}
@@ -24,6 +24,16 @@ ADMIN: Table = {
     **desk.TABLE,
     **desk_items.TABLE,
     **controls.TABLE,
+    ("POST", "/_local/replay"): Admin(
+        {
+            **WHERE,
+            **NOTIFY,
+            "pages": required(each(anything)),
+            "cursor": optional(text()),
+            "append": optional(flag),
+        },
+        replay.load,
+    ),
     ("GET", "/_local/items"): Admin({}, views.list_items),
     ("GET", "/_local/requests"): Admin({}, views.list_requests),
     ("GET", "/_local/webhooks"): Admin({}, views.list_webhooks),

@@ -112,7 +112,7 @@ async def _answer_call(request: web.Request, raw: bytes, record: dict[str, Any])
             ask = ask | {"split": True}
         with world.commit():
             answer = SERVED[request.path].handler(world, ask)
-        answer["request_id"] = world.mint.request_id()
+        answer["request_id"] = answer.get("request_id") or world.mint.request_id()
         if fault is not None and fault.fault in TAMPERS:
             answer = tamper(fault, answer, world.mint)
         status = 200

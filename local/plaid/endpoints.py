@@ -16,6 +16,7 @@ from local.plaid import (
     items,
     link_tokens,
     recurring,
+    replay,
     shapes,
     signing,
     sync,
@@ -81,6 +82,9 @@ def item_token_invalidate(world: World, ask: dict[str, Any]) -> dict[str, Any]:
 def accounts_get(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     row = items.by_access_token(world, ask["access_token"], healthy=True)
     wanted = (ask.get("options") or {}).get("account_ids")
+    if recorded := replay.accounts(world, row["item"]):
+        shown = [one for one in recorded if wanted is None or one["account_id"] in wanted]
+        return {"accounts": shown, "item": items.as_json(world, row)}
     return {"accounts": accounts.open_accounts(world, row["item"], wanted), "item": items.as_json(world, row)}
 
 

@@ -48,6 +48,9 @@ create table if not exists held (
   primary key (item, number));
 create table if not exists timers (item integer not null, stage text not null, due_at real not null, due_clock real);
 create table if not exists postings (transaction_id text primary key, account_id text not null, day text not null);
+create table if not exists replays (
+  item integer not null, number integer not null, cursor text not null, next_cursor text not null, body text not null,
+  primary key (item, number));
 create table if not exists faults (id integer primary key, body text not null);
 create table if not exists requests (n integer primary key, body text not null);
 create table if not exists keys (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from local.plaid import accounts, bank, changelog, cursor, items, personas, users
+from local.plaid import accounts, bank, changelog, cursor, items, personas, replay, users
 from local.plaid.changelog import Effect
 from local.plaid.cursor import Cursor, ForeignCursor
 from local.plaid.errors import PlaidError
@@ -32,6 +32,8 @@ def sync(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     if account_id := options.get("account_id"):
         accounts.by_id(world, item["item"], account_id)
     world.store.run("update items set synced = 1 where item = ? and synced = 0", item["item"])
+    if (recorded := replay.page(world, item, ask.get("cursor", ""))) is not None:
+        return recorded
     if item["readiness"] == READINESS[0]:
         return _answer(world, item, [], "", has_more=False, original=False)
     at = _position(world, item, ask.get("cursor", ""), account_id)

@@ -58,6 +58,7 @@ class World:
     faults: Faults
     requests: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=REQUESTS_KEPT))
     calls: int = 0
+    replayed: set[tuple[int, int]] = field(default_factory=set)
     public_url: str = ""
     wake: Callable[[], None] = lambda: None
 
