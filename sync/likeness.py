@@ -21,6 +21,9 @@ HOLD, HOLD_MOST = "1.00", "250"
 # The bank's word for the day of authorisation, where it has one, is nearly that of the pending row.
 AUTHORISED_WITHIN = timedelta(days=3)
 
+# However large an update is, a pending row is compared with this many postings, the likest by amount and day.
+MOST_COMPARED = 40
+
 LEAST_NAME = 0.6
 LEAST_NAME_OF_HOLD = 0.7
 

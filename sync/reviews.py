@@ -21,7 +21,7 @@ from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
 from sync.documents import review_document
 from sync.errors import ReviewClosed, ReviewConfirmed, ReviewNotFound
-from sync.likeness import DAYS, HOLD, HOLD_MOST, LEAST_OF_PENDING, MOST_OF_PENDING, likeness
+from sync.likeness import DAYS, HOLD, HOLD_MOST, LEAST_OF_PENDING, MOST_COMPARED, MOST_OF_PENDING, likeness
 
 LIST_LIMIT = 200
 
@@ -55,14 +55,20 @@ _CANDIDATES = text("""
         p.spent_on, p.iso_currency, p.unofficial_currency, s.name as posted_name, s.merchant_name as posted_merchant,
         s.amount as posted_amount, s.date as posted_date, s.authorized_date as posted_authorized
     from waiting as p
-    join pulled_rows as s on s.account_id = p.account_id and s.date between p.date and p.date + :days
-        and (s.iso_currency, s.unofficial_currency) is not distinct from (p.iso_currency, p.unofficial_currency)
-        and sign(s.amount) = sign(p.amount)
-        and (abs(s.amount) between abs(p.amount) * :least and abs(p.amount) * :most
-             or abs(p.amount) <= :hold and abs(s.amount) <= :hold_most)
-    where not s.known and not s.pending and s.pending_transaction_id is null and s.claims is null
-      and s.entry_id <> p.entry_id
-      and not exists (select from reviews as r where r.pending_entry_id = p.entry_id and r.posted_entry_id = s.entry_id)
+    cross join lateral (
+        select * from pulled_rows as s
+        where s.account_id = p.account_id and s.date between p.date and p.date + :days
+          and (s.iso_currency, s.unofficial_currency) is not distinct from (p.iso_currency, p.unofficial_currency)
+          and sign(s.amount) = sign(p.amount)
+          and (abs(s.amount) between abs(p.amount) * :least and abs(p.amount) * :most
+               or abs(p.amount) <= :hold and abs(s.amount) <= :hold_most)
+          and not s.known and not s.pending and s.pending_transaction_id is null and s.claims is null
+          and s.entry_id <> p.entry_id
+          and not exists (select from reviews as r
+                          where r.pending_entry_id = p.entry_id and r.posted_entry_id = s.entry_id)
+        order by s.amount <> p.amount, s.date, s.plaid_transaction_id
+        limit :compared
+    ) as s
     order by p.entry_id, s.plaid_transaction_id
 """)
 _ASK = text("""
@@ -103,7 +109,8 @@ def suggest(connection: Connection, item_id: UUID, user_id: str) -> None:
         lineage.release(connection, user_id)
     if ends.unmatched:
         shape = {
-            "days": DAYS, "least": LEAST_OF_PENDING, "most": MOST_OF_PENDING, "hold": HOLD, "hold_most": HOLD_MOST
+            "days": DAYS, "least": LEAST_OF_PENDING, "most": MOST_OF_PENDING, "hold": HOLD, "hold_most": HOLD_MOST,
+            "compared": MOST_COMPARED,
         }  # fmt: skip
         pairs = [(likeness(row), row) for row in connection.execute(_CANDIDATES, bound | shape)]
         for score, row in _best(pairs):
