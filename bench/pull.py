@@ -1,130 +1,238 @@
-"""Rows pulled per second: `python -m bench.pull [rows]`.
+"""What pulling and storing cost: `python -m bench.pull [rows] [rounds]`.
 
-Round by round, in shuffled order, over as many rows: a first pull (HTTP pages from the local Plaid, parse, COPY,
-upsert, marks, cursor), a pull that finds nothing changed, and a raw COPY of the ready rows in pages of 500.
+Round by round, in shuffled order, on ledgers that grow:
+- *pull*: a first pull of so many rows over HTTP: pages, parse, fold, COPY, upsert, marks, kept pages, cursor;
+- *typed*: the common way, for a page of 500 rows: plaid-python's own models, then SQLAlchemy's session.merge and one
+  commit, without marks, entries or a cursor;
+- *again*: a pull of everything once more, of which nothing is new; and one that asks behind the cursor;
+- per page of 500: *store*, our store step with all marks, cursor and kept pages, beside *copy*, a raw COPY of the same
+  ready rows into a copy of `transactions` with its indexes, and *copies*, raw COPYs of all that the store step leaves:
+  the rows, their entries and their marks, into copies with indexes and foreign keys, in one transaction.
 """
 
 from __future__ import annotations
 
 import io
-import itertools
 import sys
 import time
-import uuid
 from typing import Any
 
-import requests
+import plaid
+from plaid.api import plaid_api
+from sqlalchemy import Boolean, Column, Date, Index, MetaData, Numeric, Table, Text, create_engine
+from sqlalchemy.orm import Session, registry
 
 from bench.ground import Ground, ground, interleave, paired, publish, spread
-from local.plaid.server import start as start_plaid
-from sync.items import exchange
+from bench.page_bank import page, token
+from bench.pulled import bank, linked, timed, written
+from sync import kept_pages
+from sync.apply import Target, move_cursor, stage, store
+from sync.db import lock_owners, psycopg2_url, transaction
+from sync.deps import Deps
+from sync.fold import Update, fold
+from sync.pages import parse_json, read_page
 from sync.pull import pull_item
 
-_ROUNDS = 5
 _PAGE = 500
-_BANK = '{"override_accounts": [{"type": "depository", "subtype": "checking", "transactions": []}]}'
-_numbers = itertools.count(1)
+_TABLES = {
+    "transactions": "where user_id = %(user)s",
+    "entries": "where user_id = %(user)s",
+    "changes": "where owner = 'users/' || %(user)s",
+}
+_FOREIGN_KEYS = {
+    "transactions": (("entry_id", "entries"), ("user_id", "users"), ("account_id", "accounts"),
+                     ("bank_category_id", "categories")),
+    "entries": (("user_id", "users"),),
+    "changes": (),
+}  # fmt: skip
+
+_TYPED_COLUMNS: dict[str, Any] = {
+    **dict.fromkeys(("account_id", "iso_currency", "name", "merchant_name", "category_primary", "category_detailed",
+                     "payment_channel"), Text),
+    "amount": Numeric(28, 10), "date": Date, "authorized_date": Date, "pending": Boolean,
+}  # fmt: skip
 
 
-def main(rows: int) -> None:
+def main(rows: int, rounds: int) -> None:
     started = time.monotonic()
-    with ground() as bench:
-        plaid = start_plaid(client_id="bench", secret="bench-secret")
-        try:
-            figures = _measure(bench, plaid, rows)
-        finally:
-            plaid.stop()
+    with ground() as bench, bank() as settings:
+        worker = bench.deps("worker", **settings)
+        ways = _ways(bench, worker, settings, rows, rounds)
+        pages = _pages(bench, worker, 4 * rounds)
+        again = _again(bench, worker, rows)
     publish(
         "pull",
         started,
         rows=rows,
-        rows_per_second={name: spread(values) for name, values in figures.items()},
-        first_pull_ratio_to_raw_copy=paired(figures["first pull"], figures["raw COPY"]),
+        rows_per_second={name: spread(rates) for name, rates in ways.items()},
+        pull_over_typed=paired(ways["pull"], ways["typed"]),
+        page_ms={name: spread([one * 1000 for one in seconds]) for name, seconds in pages.items()},
+        store_over_copy=paired(pages["store"], pages["copy"]),
+        store_over_copies=paired(pages["store"], pages["copies"]),
+        keeping_pages_adds=paired(pages["store"], pages["store, no pages kept"]),
+        **again,
     )
 
 
-def _measure(bench: Ground, plaid: Any, rows: int) -> dict[str, list[float]]:
-    variables = {"PLAID_URL": plaid.url, "PLAID_CLIENT_ID": "bench", "PLAID_SECRET": "bench-secret",
-                 "PLAID_WEBHOOK_URL": "http://127.0.0.1:9/none"}  # fmt: skip
-    api, worker = bench.deps("api", **variables), bench.deps("worker", **variables)
-    latest: list[Any] = []
+def _ways(bench: Ground, worker: Deps, settings: dict[str, str], rows: int, rounds: int) -> dict[str, list[float]]:
+    typed = _Typed(bench, settings)
 
-    def first_pull() -> float:
-        latest[:] = [_linked(bench, plaid, api, rows)]
-        return rows / _timed(lambda: pull_item(worker, latest[0]))
+    def pull() -> float:
+        _, item = linked(bench, worker, rows)
+        return timed(lambda: pull_item(worker, item))
 
-    def unchanged_pull() -> float:
-        item = latest[0] if latest else _pulled(bench, plaid, api, worker, rows)
-        bench.sql("update items set cursor = null where id = %(id)s", id=str(item))
-        before = bench.sql("select sum(number) from owners")
-        bench.sql("update item_pulls set wanted = wanted + 1 where item_id = %(id)s", id=str(item))
-        seconds = _timed(lambda: pull_item(worker, item))
-        assert bench.sql("select sum(number) from owners") == before, "an unchanged pull marked something"
-        return rows / seconds
-
-    return interleave(
-        {"first pull": first_pull, "unchanged pull": unchanged_pull, "raw COPY": lambda: rows / _raw_copy(bench, rows)},
-        _ROUNDS,
-    )
+    rows_per_second = {"pull": lambda: rows / pull(), "typed": lambda: _PAGE / timed(lambda: typed.pull(_PAGE))}
+    return interleave(rows_per_second, rounds)
 
 
-def _pulled(bench: Ground, plaid: Any, api: Any, worker: Any, rows: int) -> Any:
-    item = _linked(bench, plaid, api, rows)
-    pull_item(worker, item)
-    return item
+class _Typed:
+    """The common way: typed models of the client, one merge per row, one commit per page."""
+
+    def __init__(self, bench: Ground, settings: dict[str, str]) -> None:
+        configuration = plaid.Configuration(
+            host=settings["PLAID_URL"], api_key={"clientId": "bench", "secret": "bench", "plaidVersion": "2020-09-14"}
+        )
+        self.api = plaid_api.PlaidApi(plaid.ApiClient(configuration))
+        self.engine = create_engine(psycopg2_url(bench.url()))
+        columns = [Column(name, kind) for name, kind in _TYPED_COLUMNS.items()]
+        table = Table("typed_transactions", MetaData(), Column("id", Text, primary_key=True), *columns)
+        Index("ix_typed", table.c.account_id, table.c.date)
+        table.metadata.create_all(self.engine)
+
+        class Row:
+            pass
+
+        registry().map_imperatively(Row, table)
+        self.row = Row
+        self.runs = 0
+
+    def pull(self, rows: int) -> None:
+        self.runs += 1
+        cursor, more = None, True
+        while more:
+            asked: dict[str, Any] = {"access_token": token(f"typed{self.runs}", rows), "count": _PAGE}
+            answer = self.api.transactions_sync(asked | ({"cursor": cursor} if cursor else {}))
+            with Session(self.engine) as session:
+                for told in answer.added:
+                    session.merge(self._row(told))
+                session.commit()
+            cursor, more = answer.next_cursor, answer.has_more
+
+    def _row(self, told: Any) -> Any:
+        row = self.row()
+        category = told.personal_finance_category
+        for name, value in {
+            "id": told.transaction_id, "account_id": told.account_id, "amount": told.amount,
+            "iso_currency": told.iso_currency_code, "date": told.date, "authorized_date": told.authorized_date,
+            "pending": told.pending, "name": told.name, "merchant_name": told.merchant_name,
+            "category_primary": category.primary, "category_detailed": category.detailed,
+            "payment_channel": told.payment_channel,
+        }.items():  # fmt: skip
+            setattr(row, name, value)
+        return row
 
 
-def _linked(bench: Ground, plaid: Any, api: Any, rows: int) -> Any:
-    user = f"puller-{next(_numbers)}"
-    bench.sql("insert into users (id) values (%(user)s)", user=user)
-    token = _post(plaid, "/link/token/create", {
-        "client_name": "bench", "language": "en", "country_codes": ["US"], "products": ["transactions"],
-        "user": {"client_user_id": user}, "transactions": {"days_requested": 730}})["link_token"]  # fmt: skip
-    done = _post(plaid, "/_local/link/connect", {
-        "link_token": token, "institution_id": "ins_109508", "username": "user_custom", "password": _BANK})  # fmt: skip
-    item, _ = exchange(api, user, done["public_token"])
-    _post(plaid, "/_local/transactions", {"user": user, "count": rows, "notify": False})
-    return item["id"]
+def _pages(bench: Ground, worker: Deps, rounds: int) -> dict[str, list[float]]:
+    for table, keys in _FOREIGN_KEYS.items():
+        bench.sql(f"create table copied_{table} (like {table} including all)")
+        for column, other in keys:
+            bench.sql(f"alter table copied_{table} add foreign key ({column}) references {other}")
+    bench.sql("create table indexed_transactions (like transactions including all)")
+    figures: dict[str, list[float]] = {name: [] for name in ("store", "store, no pages kept", "copy", "copies")}
+    for number in range(rounds):
+        order = ("store", "store, no pages kept") if number % 2 else ("store, no pages kept", "store")
+        for name in order:
+            user, seconds = _store_page(bench, worker, keep=name == "store")
+            figures[name].append(seconds)
+        figures["copy"].append(_copy(bench, user, {"transactions": "indexed_transactions"}))
+        figures["copies"].append(_copy(bench, user, {table: f"copied_{table}" for table in _TABLES}))
+    return figures
 
 
-def _post(plaid: Any, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    keys = {"PLAID-CLIENT-ID": "bench", "PLAID-SECRET": "bench-secret"}
-    answer = requests.post(f"{plaid.url}{path}", json=body, headers=keys, timeout=120)
-    answer.raise_for_status()
-    return dict(answer.json())
+def _store_page(bench: Ground, worker: Deps, *, keep: bool) -> tuple[str, float]:
+    """Seconds of one page of 500 unknown rows over two months, from folded to committed."""
+    user, item = linked(bench, worker, _PAGE)
+    raw = page({"access_token": token(user, _PAGE, months=2), "count": _PAGE})
+    told = read_page(parse_json(raw), raw)
+    window = kept_pages.Window(None)
+    window.add(told)
+    update, target = fold([told]), Target(item, user, None)
+    key = kept_pages.open_key(worker, item)
+
+    def step() -> None:
+        with transaction(worker.engine) as connection:
+            _step(connection, target, update)
+            if keep:
+                kept_pages.keep(connection, key, item, window, worker.now())
+
+    return user, timed(step)
 
 
-def _raw_copy(bench: Ground, rows: int) -> float:
-    bench.sql("drop table if exists bench_copy")
-    bench.sql("create table bench_copy (like transactions including defaults including indexes)")
+def _step(connection: Any, target: Target, update: Update) -> None:
+    staged = stage(connection, target, update)
+    lock_owners(connection, [f"users/{target.user_id}"])
+    move_cursor(connection, target, update.end_cursor, update.update_status)
+    store(connection, target, staged)
+
+
+def _copy(bench: Ground, user: str, into: dict[str, str]) -> float:
+    """Seconds of raw COPYs, in one transaction, of what the store step left in these tables for a user."""
     connection = bench.connect()
-    columns = "id, entry_id, user_id, source, amount, iso_currency, date, pending, name, bank_category_id"
-    pages = [_page() for _ in range(0, rows, _PAGE)]
+    ready: list[tuple[str, str, io.StringIO]] = []
+    with connection.cursor() as cursor:
+        for table, copied in into.items():
+            cursor.execute(
+                "select string_agg(quote_ident(attname), ', ' order by attnum) from pg_attribute "
+                "where attrelid = %s::regclass and attnum > 0 and attgenerated = ''",
+                (table,),
+            )
+            columns = cursor.fetchone()[0]
+            lines = io.StringIO()
+            where = cursor.mogrify(_TABLES[table], {"user": user}).decode()
+            cursor.copy_expert(f"copy (select {columns} from {table} {where}) to stdout", lines)
+            lines.seek(0)
+            ready.append((copied, columns, lines))
+        connection.autocommit = False
 
-    def copy() -> None:
-        with connection.cursor() as cursor:
-            for page in pages:
-                cursor.copy_expert(f"copy bench_copy ({columns}, spent_on, month) from stdin", io.StringIO(page))
+        def copies() -> None:
+            for copied, columns, lines in ready[::-1]:
+                cursor.copy_expert(f"copy {copied} ({columns}) from stdin", lines)
+            connection.commit()
 
-    bench.sql("alter table bench_copy alter spent_on drop not null, alter month drop not null")
-    seconds = _timed(copy)
+        seconds = timed(copies)
     connection.close()
     return seconds
 
 
-def _page() -> str:
-    return "".join(
-        f"{uuid.uuid4()}\t{uuid.uuid4()}\tbench\tbank\t4.75\tUSD\t2026-11-21\tf\tCorner Espresso\tFOOD_AND_DRINK"
-        f"\t2026-11-21\t2026-11-01\n"
-        for _ in range(_PAGE)
-    )
+def _again(bench: Ground, worker: Deps, rows: int) -> dict[str, Any]:
+    """Rows and marks that pulls write which find nothing new; rows of the pull's own book-keeping are told apart."""
+    _, item = linked(bench, worker, rows)
+    pull_item(worker, item)
+    counted = {}
+    for name in ("behind_the_cursor", "all_again"):
+        if name == "all_again":
+            bench.sql("update items set cursor = null where id = %(id)s", id=str(item))
+        bench.sql("update item_pulls set wanted = wanted + 1 where item_id = %(id)s", id=str(item))
+        marks = bench.sql("select sum(number) from owners")
+        ledger = _digest(bench)
+        before = written(bench, worker)
+        seconds = timed(lambda: pull_item(worker, item))
+        counted[f"pull_{name}"] = {
+            "ms": round(seconds * 1000, 1),
+            "rows_written_in_the_ledger": 0 if _digest(bench) == ledger else "some",
+            "marks": int(bench.sql("select sum(number) from owners")[0][0]) - int(marks[0][0]),
+            "rows_written_anywhere": written(bench, worker) - before,
+        }
+    return counted
 
 
-def _timed(work: Any) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
+def _digest(bench: Ground) -> list[tuple[Any, ...]]:
+    """Every version of every row that a document is built from; a row written with the same content counts."""
+    return [
+        bench.sql(f"select count(*), sum(hashtextextended(t.ctid::text || t.xmin::text, 0)) from {table} as t")[0]
+        for table in ("accounts", "entries", "transactions", "plaid_pages")
+    ]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 5_000, int(sys.argv[2]) if len(sys.argv) > 2 else 5)

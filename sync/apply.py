@@ -155,7 +155,8 @@ _REMOVE = text("""
 """)
 # A row's entry: its own; else that of the first row of its chain; else that of the row which the chain claims, unless
 # yet another live row holds it; else a new one, shared by the chain. A new entry's id follows from what the bank calls
-# the row, so a ledger that is built again from the same pages has the same documents.
+# the row, so a ledger that is built again from the same pages has the same documents. Each id is looked up by itself
+# (limit): while an import fills the table the planner knows too little of it, and would read all of a user's rows.
 _RESOLVE = text("""
     update pulled_rows as s set
         entry_id = f.entry_id, account_id = f.account_id, bank_category_id = f.bank_category_id, known = f.known
@@ -167,11 +168,19 @@ _RESOLVE = text("""
             own.id is not null as known
         from pulled_rows as s
         join pulled_rows as root on root.plaid_transaction_id = s.root
-        left join transactions as own on own.plaid_transaction_id = s.plaid_transaction_id and own.user_id = :user_id
-        left join transactions as of_root on of_root.plaid_transaction_id = s.root and of_root.user_id = :user_id
-        left join transactions as claimed on claimed.plaid_transaction_id = root.claims and claimed.user_id = :user_id
-            and not exists (select from transactions as o where o.entry_id = claimed.entry_id and o.removed_at is null
-                            and o.id <> claimed.id)
+        left join lateral (
+            select t.id, t.entry_id from transactions as t
+            where t.plaid_transaction_id = s.plaid_transaction_id and t.user_id = :user_id limit 1) as own on true
+        left join lateral (
+            select t.entry_id from transactions as t
+            where t.plaid_transaction_id = nullif(s.root, s.plaid_transaction_id) and t.user_id = :user_id
+            limit 1) as of_root on true
+        left join lateral (
+            select t.entry_id from transactions as t
+            where t.plaid_transaction_id = root.claims and t.user_id = :user_id and not exists (
+                select from transactions as o
+                where o.entry_id = t.entry_id and o.removed_at is null and o.id <> t.id)
+            limit 1) as claimed on true
         left join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
         left join categories as detailed on detailed.id = s.bank_category_detailed and detailed.user_id is null
         left join categories as main on main.id = s.bank_category_primary and main.user_id is null

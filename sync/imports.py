@@ -77,8 +77,8 @@ _END_SHOW = text("""
 class Sizes:
     """Where an update stops being small, and in what portions a large one is stored."""
 
-    pages_in_memory: int = 6
-    rows_at_once: int = 10_000
+    pages_in_memory: int = 10
+    rows_at_once: int = 5_000
     rows_per_step: int = 2_000
 
 

@@ -1,0 +1,110 @@
+"""What one changed row costs with much history: `python -m bench.history [rounds] [rows]`.
+
+Two users have the same newest month, one has 10,000 rows in all, the other a million (or as many as said). Round by
+round, in shuffled order, a pull of each brings one changed row; the time is that of the store step with marks and
+cursor, the rows written are counted by the marks.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+from uuid import uuid4
+
+from bench.ground import Ground, ground, interleave, paired, publish, spread
+from bench.page_bank import row
+from bench.pulled import timed
+from sync.apply import Target, move_cursor, stage, store
+from sync.db import lock_owners, transaction
+from sync.deps import Deps
+from sync.fold import Update, fold
+from sync.pages import Page, read_row
+
+_MONTH_ROWS = 400
+_SHORT = 10_000
+# As the pull would have left them, without its marks: the mirror is not what is measured.
+_HISTORY = """
+set session_replication_role = replica;
+insert into users (id) values (%(user)s);
+insert into items (id, user_id, plaid_item_id, cursor) values (%(item)s, %(user)s, %(user)s, 'C0');
+insert into item_pulls (item_id, user_id, done) values (%(item)s, %(user)s, 1);
+insert into accounts (id, user_id, item_id, plaid_account_id, name, type)
+values (%(item)s, %(user)s, %(item)s, 'acc-' || %(user)s || '-abcdefghijklmnopqrstuvwxyz', 'Checking', 'depository');
+insert into entries (id, user_id) select md5(%(user)s || n)::uuid, %(user)s from generate_series(1, %(rows)s) as n;
+insert into transactions (id, plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency, date,
+    pending, name, bank_category_id)
+select md5(%(user)s || n)::uuid, 'tx' || %(user)s || lpad(n::text, 8, '0') || 'abcdefghijklmnopqrs',
+    md5(%(user)s || n)::uuid, %(user)s, %(item)s, 'bank', n %% 200, 'USD',
+    date '2026-11-01' - (case when n < %(month)s then 0 else 1 + (n - %(month)s) / %(month)s end) * interval '1 month'
+        + n %% 28 * interval '1 day',
+    false, 'Corner Espresso', 'FOOD_AND_DRINK'
+from generate_series(0, %(rows)s - 1) as n
+where exists (select from entries where id = md5(%(user)s || n)::uuid);
+reset session_replication_role;
+"""
+
+
+def main(rounds: int, long: int) -> None:
+    started = time.monotonic()
+    with ground() as bench:
+        worker = bench.deps("worker", PLAID_URL="http://127.0.0.1:9", PLAID_CLIENT_ID="bench", PLAID_SECRET="bench",
+                            REDIS_URL="redis://127.0.0.1:9/0")  # fmt: skip
+        people = {"short": _User(bench, worker, "short", _SHORT), "long": _User(bench, worker, "long", long)}
+        bench.sql("vacuum analyze entries, transactions, accounts")
+        arms = {name: person.change for name, person in people.items()}
+        interleave(arms, 20)
+        seconds = interleave(arms, rounds, seed=2)
+    publish(
+        "history",
+        started,
+        rows={"short": _SHORT, "long": long},
+        month_rows=_MONTH_ROWS,
+        ms={name: spread([one * 1000 for one in figures]) for name, figures in seconds.items()},
+        long_over_short=paired(seconds["long"], seconds["short"]),
+        marks_per_change={name: sorted(person.marks) for name, person in people.items()},
+    )
+
+
+class _User:
+    """Somebody with so much history, whose bank changes one row of the newest month at a time."""
+
+    def __init__(self, bench: Ground, worker: Deps, name: str, rows: int) -> None:
+        self.bench, self.worker, self.name = bench, worker, name
+        self.item, self.changes, self.marks = uuid4(), 0, set[int]()
+        for statement in _HISTORY.split(";\n")[:-1]:
+            self._run(statement, rows)
+
+    def _run(self, statement: str, rows: int) -> None:
+        if not hasattr(self, "connection"):
+            self.connection = self.bench.connect()
+        with self.connection.cursor() as cursor:
+            cursor.execute(statement, {"user": self.name, "item": str(self.item), "rows": rows, "month": _MONTH_ROWS})
+
+    def change(self) -> float:
+        self.changes += 1
+        update = self._update()
+        target = Target(self.item, self.name, f"C{self.changes - 1}")
+        self.bench.sql("delete from changes")
+
+        def step() -> None:
+            with transaction(self.worker.engine) as connection:
+                staged = stage(connection, target, update)
+                lock_owners(connection, [f"users/{self.name}"])
+                move_cursor(connection, target, update.end_cursor, update.update_status)
+                applied = store(connection, target, staged)
+                assert applied.changes == 1, applied
+
+        seconds = timed(step)
+        self.marks.add(int(self.bench.sql("select count(*) from changes")[0][0]))
+        return seconds
+
+    def _update(self) -> Update:
+        told: dict[str, Any] = row(self.name, 1 + self.changes % (_MONTH_ROWS - 1), 1_000_000, 24)
+        told |= {"amount": 1000 + self.changes, "date": "2026-11-05", "authorized_date": None}
+        changed = read_row(told)
+        return fold([Page([], [], [changed], [], f"C{self.changes}", False, "HISTORICAL", "r")])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200, int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000)
