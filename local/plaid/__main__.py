@@ -12,7 +12,7 @@ from pathlib import Path
 
 from local.plaid import knobs
 from local.plaid.limits import PUBLISHED
-from local.plaid.server import CLIENT_ID, SECRET, Config, ProductionSecret, serve
+from local.plaid.server import CLIENT_ID, SECRET, Config, ProductionSecret, reachable, serve
 
 
 def main() -> int:
@@ -35,10 +35,10 @@ async def _run(config: Config) -> None:
 
 def _banner(config: Config, port: int) -> None:
     kept = f"state in {config.data}" if config.data else "state in memory"
-    print(
-        f"local plaid: a STAND-IN for Plaid, no real bank, no real money. http://{config.host}:{port} ({kept})",
-        flush=True,
-    )
+    url = f"http://{config.host}:{port}"
+    print(f"local plaid: a STAND-IN for Plaid, no real bank, no real money. {url} ({kept})", flush=True)
+    page = config.public_url or f"http://{reachable(config.host)}:{port}"
+    print(f"local plaid: act as the bank at {page}/bank", flush=True)
 
 
 def _parser() -> argparse.ArgumentParser:

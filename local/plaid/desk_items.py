@@ -6,10 +6,11 @@ import sqlite3
 from decimal import Decimal
 from typing import Any
 
-from local.plaid import accounts, bank_rows, expiry, grants, items, subtypes, views
+from local.plaid import accounts, bank_rows, expiry, grants, items, subtypes, views, webhooks
 from local.plaid.admin_call import NOTIFY, WHERE, Admin, Table, word
 from local.plaid.custom_user import Account
 from local.plaid.fields import Shape, one_of, optional, required, text, whole
+from local.plaid.shapes import WEBHOOK_CODES
 from local.plaid.world import READINESS, World
 
 
@@ -91,6 +92,12 @@ def consent(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     return {"item_id": item["item_id"], "consent_expiration_time": at}
 
 
+def fire(world: World, ask: dict[str, Any]) -> dict[str, Any]:
+    """Fires a webhook without any change behind it, as /sandbox/item/fire_webhook does."""
+    item = views.item_of(world, ask)
+    return {"webhook_fired": webhooks.fire(world, item, None, ask["webhook_code"], {})}
+
+
 def remove_item(world: World, ask: dict[str, Any]) -> dict[str, Any]:
     """Plaid removes an item by itself: every call answers ITEM_NOT_FOUND from now on; no webhook tells of it."""
     item = views.item_of(world, ask)
@@ -108,6 +115,7 @@ TABLE: Table = {
         {**WHERE, "days": optional(whole(0)), "reason": optional(one_of(*_REASONS))}, disconnect
     ),
     ("POST", "/_local/consent"): Admin({**WHERE, "days": required(whole(0))}, consent),
+    ("POST", "/_local/fire"): Admin({**WHERE, "webhook_code": required(one_of(*WEBHOOK_CODES))}, fire),
     ("POST", "/_local/remove-item"): Admin(WHERE, remove_item),
     ("POST", "/_local/accounts/close"): Admin(_WHICH, close_account),
     ("POST", "/_local/accounts/revoke"): Admin(_WHICH, revoke_account),

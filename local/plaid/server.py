@@ -51,7 +51,7 @@ async def serve(config: Config, *, listening: Callable[[int], None], until: Call
         site = web.TCPSite(runner, config.host, config.port)
         await site.start()
         port = runner.addresses[0][1]
-        world.public_url = config.public_url or f"http://{_reachable(config.host)}:{port}"
+        world.public_url = config.public_url or f"http://{reachable(config.host)}:{port}"
         listening(port)
         stop = asyncio.ensure_future(until())
         await asyncio.wait({stop, courier}, return_when=asyncio.FIRST_COMPLETED)
@@ -66,7 +66,7 @@ async def serve(config: Config, *, listening: Callable[[int], None], until: Call
         world.store.close()
 
 
-def _reachable(host: str) -> str:
+def reachable(host: str) -> str:
     """An address for browsers of this machine."""
     return "127.0.0.1" if host in ("0.0.0.0", "::") else host
 

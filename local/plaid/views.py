@@ -49,10 +49,11 @@ def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
     accounts = world.store.each(
         "select account_id, state, body from accounts where item = ? order by number", row["item"]
     )
-    shown = ("name", "mask", "type", "subtype")
+    shown = ("name", "mask", "type", "subtype", "balances")
     return {
         **{name: row[name] for name in ("item_id", "institution_id", "username", "webhook", "readiness", "error")},
         "institution_name": ALL[row["institution_id"]].name,
+        "color": ALL[row["institution_id"]].color,
         "user": row["client_user_id"],
         "linked": row["access_token"] is not None,
         "removed": row["removed_at"] is not None,
@@ -64,7 +65,7 @@ def _item(world: World, row: sqlite3.Row) -> dict[str, Any]:
         "warnings": json.loads(row["warnings"]),
         "accounts": [
             {"account_id": account["account_id"], "closed": account["state"] != "open", "state": account["state"]}
-            | {name: json.loads(account["body"])[name] for name in shown}
+            | {name: wire.loads(account["body"])[name] for name in shown}
             for account in accounts
         ],
     }
@@ -88,5 +89,6 @@ def list_webhooks(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
 
 
 def health(world: World, _ask: dict[str, Any]) -> dict[str, Any]:
-    """Says that it is the stand-in, its day and its seed."""
-    return {"stand_in": "plaid", "today": world.clock.today(), "seed": world.config.seed}
+    """Says that it is the stand-in, its day, its clock and its seed."""
+    now = {"now": wire.timestamp(world.clock.now()), "rate": world.clock.rate}
+    return {"stand_in": "plaid", "today": world.clock.today(), "seed": world.config.seed, **now}
