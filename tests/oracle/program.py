@@ -110,7 +110,8 @@ class Program:
 
     def _acts(self) -> dict[Callable[[Person], str | None], int]:
         return {
-            self._buys: 10, self._pends: 6, self._posts: 6, self._bank_modifies: 5, self._bank_removes: 3,
+            self._buys: 10, self._pends: 6, self._posts: 6, self._posts_unlinked: 9,
+            self._bank_modifies: 5, self._bank_removes: 3,
             self._webhooks_go_wrong: 4, self._pages_change: 3,
             self._edits_category: 10, self._edits_note: 4, self._spends: 6,
             self._splits: 6, self._makes_rule: 2, self._changes_rule: 2,
@@ -137,11 +138,21 @@ class Program:
         if not pending:
             return None
         row = self.dice.choice(pending)
-        change = self.dice.choice(
-            [{}, {"amount": "5.55"}, {"description": "Posted under another name"}, {"linked": False}]
-        )
+        change = self.dice.choice([{}, {"amount": "5.55"}, {"name": "Posted under another name"}, {"link": False}])
         person.bank("/_local/post", {"transaction_id": row, **change})
         return f"{row[:8]} {change}"
+
+    def _posts_unlinked(self, person: Person) -> str | None:
+        """A young pending row that was pulled posts under an id that says no word of it: somebody has to be asked."""
+        today = datetime.now(UTC).date().isoformat()
+        bought = person.buy(**self._purchase() | {"date": today}, pending=True)["transaction"]["transaction_id"]
+        give_up = time.monotonic() + 5
+        while bought not in self._bank_rows(person, "pending"):
+            if time.monotonic() > give_up:
+                return None
+            time.sleep(0.05)
+        person.bank("/_local/post", {"transaction_id": bought, "link": False})
+        return bought[:8]
 
     def _bank_modifies(self, person: Person) -> str | None:
         rows = self._bank_rows(person, "true")
