@@ -142,6 +142,18 @@ class Account(Answer):
     limit: Exact | None
     limit_minor: int | None
     closed: bool
+    balance_state: Literal["balanced", "gap"] | None
+    gap: Exact | None
+    gap_minor: int | None
+    gap_since: Day | None
+    gap_likely: list[UUID]
+    gap_reason: Literal["counted-but-not-moved", "wrong-direction", "missing-row"] | None
+
+
+class Refreshed(Answer):
+    """Whether the bank itself was asked for news, or only Plaid for what it has."""
+
+    asked: bool
 
 
 class AccountsAnswer(Answer):

@@ -173,6 +173,8 @@ class Stack:
             "PLAID_SECRET": self.plaid_secret,
             "LOCAL_PLAID_SECRET": self.plaid_secret,
             "PLAID_LIMITS": "none",  # the stand-in has those that it is told to have
+            "PLAID_RECURRING": "on",
+            "PLAID_REFRESH": "on",
             "PLAID_WEBHOOK_URL": f"{self.api}/webhooks/plaid",
             "PLAID_REDIRECT_URI": f"{self.api}/",
             "FIREBASE_PROJECT_ID": PROJECT,

@@ -214,7 +214,8 @@ def _progress(budget: Budget, totals: Sequence[Total]) -> Document:
 
 def account_document(row: Sequence[Any]) -> Document:
     """A bank account with its last known balances."""
-    item_id, name, official, mask, kind, subtype, iso, unofficial, current, available, limit, closed = row
+    (item_id, name, official, mask, kind, subtype, iso, unofficial, current, available, limit, closed,
+     check, gap, gap_since, gap_likely, gap_reason) = row  # fmt: skip
     return {
         "itemId": item_id,
         "name": name,
@@ -229,6 +230,11 @@ def account_document(row: Sequence[Any]) -> Document:
         **_balance("available", available, iso),
         **_balance("limit", limit, iso),
         "closed": closed,
+        "balanceState": None if check == "unknown" else check,
+        **_balance("gap", gap, iso),
+        "gapSince": None if gap_since is None else gap_since.isoformat(),
+        "gapLikely": [str(entry_id) for entry_id in gap_likely or []],
+        "gapReason": gap_reason,
     }
 
 
@@ -236,6 +242,31 @@ def _balance(name: str, amount: Decimal | None, iso: str | None) -> Document:
     return {
         name: None if amount is None else exact(amount),
         f"{name}Minor": None if amount is None or iso is None else minor(amount, iso),
+    }
+
+
+def recurring_document(row: Sequence[Any]) -> Document:
+    """A stream of payments that come again and again, as the bank's data has it; money out positive."""
+    (account_id, direction, description, merchant, frequency, status, active, first, last, following, average, latest,
+     iso, unofficial, category_id, count) = row  # fmt: skip
+    return {
+        "accountId": account_id,
+        "direction": direction,
+        "description": description,
+        "merchantName": merchant,
+        "frequency": frequency,
+        "status": status,
+        "active": active,
+        "firstDate": first.isoformat(),
+        "lastDate": last.isoformat(),
+        "nextDate": None if following is None else following.isoformat(),
+        **_balance("average", average, iso),
+        **_balance("last", latest, iso),
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        "categoryId": category_id,
+        "count": count,
     }
 
 

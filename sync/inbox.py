@@ -23,6 +23,7 @@ from sync.db import lock_owners, transaction
 from sync.deps import Deps
 from sync.pages import storable
 from sync.plaid_codes import event_of
+from sync.recurring import want_recurring
 from sync.webhook_codes import Beside, WebhookRule, webhook_rule
 
 
@@ -98,6 +99,8 @@ def apply_inbox(deps: Deps, item_id: UUID, user_id: str) -> Verdict:
         webhooks = [Webhook(_rule(row), _body(row.body)) for row in rows]
         set_condition(connection, item_id, _folded(was, webhooks))
         _revoke_accounts(connection, item_id, webhooks)
+        if any(webhook.rule.beside is Beside.RECURRING for webhook in webhooks):
+            want_recurring(connection, item_id, deps.now())
         connection.execute(_DONE, {"ids": [row.id for row in rows]})
     return _verdict([webhook.rule for webhook in webhooks])
 

@@ -41,9 +41,11 @@ _ITEMS = text("""
 """)
 _EVER = text("select from items where id = :id")
 _ACCOUNTS = text("""
-    select id::text, item_id::text, name, official_name, mask, type, subtype, iso_currency, unofficial_currency,
-        current_balance, available_balance, credit_limit, closed_at is not null as closed
-    from accounts where removed_at is null order by created_at, name, id
+    select a.id::text, a.item_id::text, a.name, a.official_name, a.mask, a.type, a.subtype, a.iso_currency,
+        a.unofficial_currency, a.current_balance, a.available_balance, a.credit_limit,
+        a.closed_at is not null as closed, c.state, c.gap, c.since_day, c.likely, c.reason
+    from accounts as a left join balance_checks as c on c.id = a.id
+    where a.removed_at is null order by a.created_at, a.name, a.id
 """)
 _TO_UPDATE = text("""
     select i.error_code, t.key_id, t.nonce, t.ciphertext, t.wrapped_key

@@ -174,6 +174,7 @@ item_pulls = Table(
     Column("accounts_due_at", _TIME, nullable=False, server_default=text("now() + interval '1 day'")),
     _time("accounts_offered_at"),
     _time("accounts_chosen_at"),
+    _time("recurring_due_at"),
     Column("resync", Boolean, nullable=False, server_default=text("false")),
 )
 Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
@@ -674,6 +675,71 @@ def _document_key() -> tuple[Any, ...]:
 def _version() -> tuple[Column[Any], Column[Any]]:
     return Column("epoch", Integer, nullable=False), Column("number", BigInteger, nullable=False)
 
+
+balance_snapshots = Table(
+    "balance_snapshots",
+    metadata,
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False),
+    Column("day", Date, nullable=False),
+    _user(),
+    Column("current_balance", _MONEY, nullable=False),
+    Column("available_balance", _MONEY),
+    Column("iso_currency", Text),
+    Column("unofficial_currency", Text),
+    Column("taken_at", _TIME, nullable=False),
+    PrimaryKeyConstraint("account_id", "day"),
+)
+Index(None, balance_snapshots.c.user_id)
+
+balance_checks = Table(
+    "balance_checks",
+    metadata,
+    Column("id", Uuid, ForeignKey("accounts.id"), primary_key=True),
+    _user(),
+    Column("state", Text, nullable=False),
+    Column("gap", _MONEY),
+    Column("since_day", Date),
+    Column("until_day", Date, nullable=False),
+    Column("likely", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("reason", Text),
+    Column("proven", Boolean, nullable=False, server_default=text("false")),
+    Column("checked_at", _TIME, nullable=False),
+    CheckConstraint("state in ('unknown', 'balanced', 'gap')", name="state"),
+    CheckConstraint("(state = 'gap') = (gap is not null)", name="gap"),
+)
+Index(None, balance_checks.c.user_id)
+
+recurring_streams = Table(
+    "recurring_streams",
+    metadata,
+    _uuid_key(),
+    _user(),
+    Column("item_id", Uuid, ForeignKey("items.id"), nullable=False),
+    Column("account_id", Uuid, ForeignKey("accounts.id"), nullable=False),
+    Column("plaid_stream_id", _ID, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("merchant_name", Text),
+    Column("frequency", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("first_date", Date, nullable=False),
+    Column("last_date", Date, nullable=False),
+    Column("next_date", Date),
+    Column("average_amount", _MONEY),
+    Column("last_amount", _MONEY),
+    Column("iso_currency", Text),
+    Column("unofficial_currency", Text),
+    Column("bank_category_id", _ID, ForeignKey("categories.id"), nullable=False),
+    Column("transaction_count", Integer, nullable=False),
+    Column("content_sha256", LargeBinary, nullable=False),
+    _stamped(),
+    _time("removed_at"),
+    UniqueConstraint("item_id", "plaid_stream_id"),
+    CheckConstraint("direction in ('in', 'out')", name="direction"),
+)
+Index(None, recurring_streams.c.user_id)
+Index(None, recurring_streams.c.account_id)
 
 changes = Table("changes", metadata, *_document_key(), *_version(), Column("marked_at", _TIME, nullable=False))
 

@@ -79,6 +79,29 @@ class BankRow(NamedTuple):
     content_sha256: bytes
 
 
+class BankStream(NamedTuple):
+    """A recurring stream as Plaid last told it; money out positive."""
+
+    plaid_stream_id: str
+    plaid_account_id: str
+    direction: str
+    description: str
+    merchant_name: str | None
+    frequency: str
+    status: str
+    active: bool
+    first_date: datetime.date
+    last_date: datetime.date
+    next_date: datetime.date | None
+    average_amount: Decimal | None
+    last_amount: Decimal | None
+    iso_currency: str | None
+    unofficial_currency: str | None
+    category_primary: str | None
+    category_detailed: str | None
+    rows: int
+
+
 @dataclass(frozen=True)
 class Page:
     """One answer of /transactions/sync. `next_cursor` is "" while Plaid has nothing ready."""
@@ -178,6 +201,37 @@ def read_row(transaction: Json) -> BankRow:
         bank_category_confidence=_text_or_none(category, "confidence_level", required=False),
         payment_channel=_text_or_none(transaction, "payment_channel", required=False),
         content_sha256=content_digest(transaction),
+    )
+
+
+def read_stream(stream: Json, direction: str) -> BankStream:
+    """Checks one recurring stream; raises PlaidContract."""
+    category = stream.get("personal_finance_category") or {}
+    average, last = _field(stream, "average_amount"), _field(stream, "last_amount")
+    rows = _field(stream, "transaction_ids")
+    if not (isinstance(category, dict) and isinstance(average, dict) and isinstance(last, dict)):
+        raise PlaidContract("a recurring stream is not of the documented shape")
+    if not isinstance(rows, list):
+        raise PlaidContract("transaction_ids is not a list")
+    return BankStream(
+        plaid_stream_id=_id(stream, "stream_id"),
+        plaid_account_id=_id(stream, "account_id"),
+        direction=direction,
+        description=_text(stream, "description"),
+        merchant_name=_text_or_none(stream, "merchant_name", required=False),
+        frequency=_text(stream, "frequency"),
+        status=_text(stream, "status"),
+        active=_flag(stream, "is_active"),
+        first_date=_date(stream, "first_date"),
+        last_date=_date(stream, "last_date"),
+        next_date=None if stream.get("predicted_next_date") is None else _date(stream, "predicted_next_date"),
+        average_amount=_money_or_none(average, "amount"),
+        last_amount=_money_or_none(last, "amount"),
+        iso_currency=_text_or_none(average, "iso_currency_code", required=False),
+        unofficial_currency=_text_or_none(average, "unofficial_currency_code", required=False),
+        category_primary=_text_or_none(category, "primary", required=False),
+        category_detailed=_text_or_none(category, "detailed", required=False),
+        rows=len(rows),
     )
 
 

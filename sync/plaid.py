@@ -124,6 +124,15 @@ class Plaid:
             read_account(account)
         return accounts
 
+    def recurring(self, token: str) -> dict[str, Any]:
+        """Answers inflow_streams and outflow_streams in Plaid's shape, money as Decimal."""
+        options = {"personal_finance_category_version": "v2"}
+        return self._call("transactions_recurring_get", {"access_token": token, "options": options})
+
+    def refresh(self, token: str) -> None:
+        """Asks Plaid to look at the bank now; what it finds comes by webhook. Billed per call."""
+        self._call("transactions_refresh", {"access_token": token})
+
     def institution(self, institution_id: str) -> dict[str, Any]:
         """Answers the institution in Plaid's shape; it has a name."""
         request = {"institution_id": institution_id, "country_codes": self._countries}

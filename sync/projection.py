@@ -27,6 +27,7 @@ from sync.documents import (
     item_document,
     month_document,
     month_name,
+    recurring_document,
     transaction_document,
 )
 from sync.totals import totals_of
@@ -92,7 +93,8 @@ select t.user_id, e.id::text, t.month, t.spent_on, t.date, t.authorized_date, t.
     t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text, t.payment_channel,
     (select json_agg(json_build_array(s.category_id, s.amount::text, s.note) order by s.position)
      from splits as s where s.entry_id = e.id),
-    t.expired_at is not null, r.id::text, r.state, (case r.state when 'confirmed' then r.posted_entry_id else r.pending_entry_id end)::text,
+    t.expired_at is not null, r.id::text, r.state,
+    (case r.state when 'confirmed' then r.posted_entry_id else r.pending_entry_id end)::text,
     r.name, r.amount, r.iso_currency, r.unofficial_currency, r.date
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join entries as e on e.id = w.id and e.removed_at is null
@@ -151,9 +153,11 @@ def _budgets_of(cursor: Cursor, user_ids: list[str]) -> Mapping[str, list[Budget
 
 _ACCOUNTS = """
 select a.user_id, a.id::text, a.item_id::text, a.name, a.official_name, a.mask, a.type, a.subtype, a.iso_currency,
-    a.unofficial_currency, a.current_balance, a.available_balance, a.credit_limit, a.closed_at is not null
+    a.unofficial_currency, a.current_balance, a.available_balance, a.credit_limit, a.closed_at is not null,
+    c.state, c.gap, c.since_day, c.likely, c.reason
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join accounts as a on a.id = w.id and a.user_id = w.user_id and a.removed_at is null
+left join balance_checks as c on c.id = a.id
 """
 
 
@@ -214,12 +218,27 @@ def _imports(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     return {f"users/{row[0]}/imports/{row[1]}": import_document(row[2:]) for row in cursor.fetchall()}
 
 
+_RECURRING = """
+select r.user_id, r.id::text, r.account_id::text, r.direction, r.description, r.merchant_name, r.frequency, r.status,
+    r.active, r.first_date, r.last_date, r.next_date, r.average_amount, r.last_amount, r.iso_currency,
+    r.unofficial_currency, r.bank_category_id, r.transaction_count
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join recurring_streams as r on r.id = w.id and r.user_id = w.user_id and r.removed_at is null
+"""
+
+
+def _recurring(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_RECURRING, _columns(_uuids(keys)))
+    return {f"users/{row[0]}/recurring/{row[1]}": _try(recurring_document, row[2:]) for row in cursor.fetchall()}
+
+
 KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
     "transactions": _transactions,
     "months": _months,
     "accounts": _accounts,
     "items": _items,
     "imports": _imports,
+    "recurring": _recurring,
     "categories": _categories,
     "budgets": _budgets,
 }
@@ -236,6 +255,7 @@ union select 'users/' || user_id || '/months/' || to_char(month, 'YYYY-MM')
 union all select 'users/' || user_id || '/accounts/' || id from accounts where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/items/' || id from items where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/imports/' || item_id from imports where user_id = any (%(users)s)
+union all select 'users/' || user_id || '/recurring/' || id from recurring_streams where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/categories/' || id from categories where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/budgets/' || id from budgets where user_id = any (%(users)s)
 """

@@ -35,6 +35,8 @@ class Settings:
     plaid_redirect_uri: str | None = None
     plaid_limits: str = ""
     plaid_pages_days: int = 90
+    plaid_recurring: bool = False
+    plaid_refresh: bool = False
     plaid_country_codes: tuple[str, ...] = ("US",)
     plaid_language: str = "en"
     firebase_project_id: str = ""
@@ -172,6 +174,12 @@ def _host_port(text: str) -> str:
     return text
 
 
+def _on_or_off(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ValueError("must be on or off")
+    return text == "on"
+
+
 # What Plaid's Link knows.
 _COUNTRIES = ["US", "GB", "ES", "NL", "FR", "IE", "CA", "DE", "IT", "PL"]
 _COUNTRIES += ["DK", "NO", "SE", "EE", "LT", "LV", "PT", "BE", "AT", "FI"]
@@ -200,6 +208,8 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "KMS_KEY_ID": _prefixed("arn:", "alias/"),
     "KMS_ENDPOINT_URL": _HTTP,
     "PLAID_PAGES_DAYS": _whole(0, 3650),
+    "PLAID_RECURRING": _on_or_off,
+    "PLAID_REFRESH": _on_or_off,
     "MIRROR_WINDOW_MONTHS": _whole(1, 240),
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),

@@ -25,6 +25,7 @@ _SOFT_SECONDS, _HARD_SECONDS = 1500, 1800
 _REDELIVER_SECONDS = 3600  # more than the hard limit, or a slow task would run twice
 _HOUR = 3600.0
 _TEN_MINUTES = 600.0
+_MINUTE = 60.0
 
 
 @cache
@@ -73,6 +74,8 @@ def _configuration() -> dict[str, Any]:
             "sweep": {"task": "sweep", "schedule": sweep_seconds, "options": {"expires": 2 * sweep_seconds}},
             "move_window": {"task": "move_window", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "expire_pendings": {"task": "expire_pendings", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "check_balances": {"task": "check_balances", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "read_recurring": {"task": "read_recurring", "schedule": _MINUTE, "options": {"expires": _MINUTE}},
             "forget_keys": {"task": "forget_keys", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_pages": {"task": "forget_pages", "schedule": _TEN_MINUTES, "options": {"expires": _TEN_MINUTES}},
             "forget_links": {"task": "forget_links", "schedule": _HOUR, "options": {"expires": _HOUR}},

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sync import (
     accounts,
+    balances,
     freshness,
     hosted_link,
     idempotency,
@@ -19,6 +20,7 @@ from sync import (
     log,
     pendings,
     purge,
+    recurring,
     rules,
     tokens,
     window,
@@ -95,6 +97,16 @@ def expire_pendings() -> None:
     pendings.expire_pendings(deps())
 
 
+def check_balances() -> None:
+    """Holds the balances that were told since against the transactions."""
+    balances.check_balances(deps())
+
+
+def read_recurring() -> None:
+    """Reads the recurring streams of the items that are due."""
+    recurring.read_due(deps())
+
+
 def forget_keys() -> None:
     """Forgets idempotency keys that no client can still be retrying."""
     idempotency.forget_old(deps())
@@ -133,6 +145,8 @@ for _body in (
     sweep,
     move_window,
     expire_pendings,
+    check_balances,
+    read_recurring,
     forget_keys,
     forget_pages,
     forget_links,

@@ -14,13 +14,14 @@ from api.answers import (
     LinkSession,
     LinkSessionAnswer,
     LinkToken,
+    Refreshed,
     WriteAnswer,
     marked,
 )
 from api.bodies import LinkTokenBody, NewItemBody
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import items
+from sync import items, refresh
 from sync.deps import Deps
 from sync.twins import Told
 
@@ -82,6 +83,13 @@ def delete_item(item_id: UUID) -> WriteAnswer:
     """Unlink a bank; its accounts and transactions go from the screen."""
     _, marks = items.unlink(deps(), user_id(), item_id)
     return WriteAnswer(marked=marked(marks))
+
+
+@bp.post("/items/<uuid:item_id>/refresh")
+@bp.output(Refreshed, 202)
+def refresh_item(item_id: UUID) -> Refreshed:
+    """Ask for news of a bank now; `asked`: the bank itself was asked, and what it has arrives in a while."""
+    return Refreshed.model_validate(refresh.refresh_item(deps(), user_id(), item_id))
 
 
 @bp.post("/items/<uuid:item_id>/repaired")

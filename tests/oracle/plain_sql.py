@@ -133,8 +133,9 @@ from months m
 _ACCOUNTS = """
 select 'users/' || user_id || '/accounts/' || id, jsonb_build_object('itemId', item_id, 'name', name, 'mask', mask,
     'type', type, 'subtype', subtype, 'currency', iso_currency, 'current', trim_scale(current_balance)::text,
-    'closed', closed_at is not null)
-from accounts where removed_at is null
+    'closed', closed_at is not null, 'gap', trim_scale(gap)::text,
+    'balanceState', case when state in ('balanced', 'gap') then state end)
+from accounts left join balance_checks using (id, user_id) where removed_at is null
 """
 _ITEMS = """
 select 'users/' || user_id || '/items/' || id, jsonb_build_object('institutionId', institution_id,
@@ -146,6 +147,11 @@ _IMPORTS = """
 select 'users/' || user_id || '/imports/' || item_id, jsonb_build_object('phase', phase, 'pages', pages, 'rows', rows,
     'rowsStored', rows_stored, 'storedFrom', to_char(stored_from, 'YYYY-MM'))
 from imports
+"""
+_RECURRING = """
+select 'users/' || user_id || '/recurring/' || id, jsonb_build_object('accountId', account_id, 'direction', direction,
+    'description', description, 'active', active, 'nextDate', next_date, 'last', trim_scale(last_amount)::text)
+from recurring_streams where removed_at is null
 """
 _CATEGORIES = """
 select 'users/' || user_id || '/categories/' || id, jsonb_build_object('name', name)
@@ -168,7 +174,7 @@ def documents(database_url: str) -> dict[str, dict[str, Any]]:
     expected: dict[str, dict[str, Any]] = {}
     with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read")
-        for statement in (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _CATEGORIES, _BUDGETS, _HEADS):
+        for statement in (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _RECURRING, _CATEGORIES, _BUDGETS, _HEADS):
             cursor.execute(statement)
             expected.update(cursor.fetchall())
     return expected

@@ -36,6 +36,7 @@ DOCUMENTS: dict[str, dict[str, object]] = {
     "users/u1/accounts/a1": {"name": "Checking"},
     "users/u1/items/i1": {"status": "ok"},
     "users/u1/imports/i1": {"phase": "fetching"},
+    "users/u1/recurring/r1": {"direction": "out"},
     "users/u1/categories/c1": {"name": "Coffee"},
     "users/u1/budgets/b1": {"categoryId": "c1"},
     "users/u1/intents/n1": {"kind": "set-category"},
@@ -46,6 +47,7 @@ DOCUMENTS: dict[str, dict[str, object]] = {
     "users/u1/accounts/a1/deeper/d1": {"x": 1},
     "users/u1/items/i1/deeper/d1": {"x": 1},
     "users/u1/imports/i1/deeper/d1": {"x": 1},
+    "users/u1/recurring/r1/deeper/d1": {"x": 1},
     "users/u1/categories/c1/deeper/d1": {"x": 1},
     "users/u1/budgets/b1/deeper/d1": {"x": 1},
     "households/h1": {"name": "Home"},
@@ -63,6 +65,7 @@ ALLOWED: dict[str, frozenset[str]] = {
     "users/u1/accounts/a1": READING,
     "users/u1/items/i1": READING,
     "users/u1/imports/i1": READING,
+    "users/u1/recurring/r1": READING,
     "users/u1/categories/c1": READING,
     "users/u1/budgets/b1": READING,
 }

@@ -12,6 +12,7 @@ from tests.fixtures.database import Database
 # Everything a document is built from.
 PROJECTED = {
     "accounts",
+    "balance_checks",
     "budgets",
     "categories",
     "entries",
@@ -19,6 +20,7 @@ PROJECTED = {
     "item_freshness",
     "items",
     "mirror_window",
+    "recurring_streams",
     "reviews",
     "spend_exclusions",
     "splits",

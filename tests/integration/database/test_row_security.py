@@ -22,6 +22,9 @@ TABLES = {
     "item_freshness": "user_id",
     "imports": "user_id",
     "accounts": "user_id",
+    "balance_snapshots": "user_id",
+    "balance_checks": "user_id",
+    "recurring_streams": "user_id",
     "entries": "user_id",
     "transactions": "user_id",
     "categories": "user_id",
@@ -63,6 +66,22 @@ def fill(database: Database, user: str) -> None:
         (
             "insert into accounts (id, user_id, item_id, plaid_account_id, name, type) values (%s, %s, %s, %s, '', '')",
             account, user, item, f"p-{user}",
+        ),
+        (
+            "insert into balance_snapshots (account_id, day, user_id, current_balance, taken_at) "
+            "values (%s, '2026-11-01', %s, 1, now())",
+            account, user,
+        ),
+        (
+            "insert into balance_checks (id, user_id, state, until_day, checked_at) "
+            "values (%s, %s, 'balanced', '2026-11-01', now())",
+            account, user,
+        ),
+        (
+            "insert into recurring_streams (user_id, item_id, account_id, plaid_stream_id, direction, description, "
+            "frequency, status, active, first_date, last_date, bank_category_id, transaction_count, content_sha256) "
+            "values (%s, %s, %s, %s, 'out', '', 'MONTHLY', 'MATURE', true, '2026-11-01', '2026-11-01', 'OTHER', 3, '')",
+            user, item, account, f"s-{user}",
         ),
         (
             "insert into account_moves (user_id, account_id, from_item_id, kind) values (%s, %s, %s, 'relinked')",
@@ -323,7 +342,8 @@ def test_the_mirror_cannot_write_the_ledger_and_the_worker_not_the_marks(databas
 @pytest.mark.parametrize("table", ["transactions", "accounts"])
 def test_the_worker_deletes_only_what_is_removed_already(database: Database, api: Engine, table: str) -> None:
     database.sql("delete from splits")
-    database.sql("delete from account_moves")
+    for table_of_accounts in ("account_moves", "balance_snapshots", "balance_checks", "recurring_streams"):
+        database.sql(f"delete from {table_of_accounts}")
     with transaction(database.engine("worker")) as connection:
         live = connection.execute(text(f"delete from {table}")).rowcount
     database.sql(f"update {table} set removed_at = now() where user_id = 'bob'")

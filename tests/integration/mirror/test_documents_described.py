@@ -38,7 +38,7 @@ def fields(document: Any, prefix: str = "") -> Iterator[str]:
                     yield from fields({inner_key: inner}, f"{name}.")
         elif isinstance(value, list):
             for inner in value:
-                yield from fields(inner, f"{name}[].")
+                yield from fields(inner, f"{name}[].") if isinstance(inner, dict) else [name]
         else:
             yield name
 
@@ -68,6 +68,17 @@ def test_every_emitted_field_is_described_and_every_described_field_is_emitted(
         "insert into imports (item_id, user_id, window_id, phase, pages, rows, stored_from, started_at, told_at) "
         "values (%s, 'ada', gen_random_uuid(), 'storing', 7, 3500, '2026-11-01', now(), now())",
         ada.item,
+    )
+    database.sql(
+        "insert into balance_checks (id, user_id, state, gap, since_day, until_day, likely, reason, checked_at) "
+        "select id, user_id, 'gap', 5, '2026-11-01', '2026-11-02', array[%s::uuid], 'missing-row', now() from accounts",
+        rows[1],
+    )
+    database.sql(
+        "insert into recurring_streams (user_id, item_id, account_id, plaid_stream_id, direction, description, "
+        "frequency, status, active, first_date, last_date, bank_category_id, transaction_count, content_sha256) "
+        "select user_id, item_id, id, 's', 'out', 'Rent', 'MONTHLY', 'MATURE', true, '2026-11-01', '2026-11-01', "
+        "'OTHER', 3, '' from accounts"
     )
     ada.split(rows[1], ("TRAVEL", "2.5"))
     database.sql(
