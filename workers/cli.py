@@ -14,6 +14,7 @@ import click
 from sync.errors import LivespendError
 from workers.item_commands import items
 from workers.keys_commands import keys, tokens
+from workers.ledger_commands import ledger
 from workers.link_commands import links
 from workers.mirror_commands import mirror
 
@@ -29,6 +30,7 @@ livespend.add_command(items)
 livespend.add_command(links)
 livespend.add_command(keys)
 livespend.add_command(tokens)
+livespend.add_command(ledger)
 
 
 @livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})
