@@ -118,12 +118,20 @@ _DELETE_ENTRIES = text("""
     delete from entries as e
     where id = any (cast(:entries as uuid[])) and not exists (select from transactions as t where t.entry_id = e.id)
 """)
-_DELETE_MOVES = text("""
-    delete from account_moves as m using accounts as a
-    where a.id = m.account_id and a.item_id = :item_id and a.removed_at is not null
-      and (cast(:account_id as uuid) is null or a.id = :account_id)
-      and not exists (select from transactions as t where t.account_id = a.id)
-""")
+_DELETE_OF_ACCOUNTS = tuple(
+    text(f"""
+        delete from {table} as o using accounts as a
+        where a.id = o.{column} and a.item_id = :item_id and a.removed_at is not null
+          and (cast(:account_id as uuid) is null or a.id = :account_id)
+          and not exists (select from transactions as t where t.account_id = a.id)
+    """)  # noqa: S608 - names of ours
+    for table, column in {
+        "balance_snapshots": "account_id",
+        "balance_checks": "id",
+        "recurring_streams": "account_id",
+        "account_moves": "account_id",
+    }.items()
+)
 _DELETE_ACCOUNTS = text("""
     delete from accounts as a
     where a.item_id = :item_id and a.removed_at is not null
@@ -134,6 +142,7 @@ _DELETE_OTHERS = (
     text("delete from plaid_pages where item_id = :item_id"),
     text("delete from page_keys where item_id = :item_id"),
     text("delete from imports where item_id = :item_id"),
+    text("delete from recurring_streams where item_id = :item_id"),
     text("delete from sync_runs where item_id = :item_id"),
     text("delete from webhook_inbox where plaid_item_id = (select plaid_item_id from items where id = :item_id)"),
 )
@@ -240,14 +249,13 @@ def _delete_step(deps: Deps, purge: Row[Any]) -> int:
 
 def _finish(connection: Connection, deps: Deps, purge: Row[Any], bound: dict[str, Any]) -> int:
     """Deletes what hangs on the item itself; -1 if rows wait for the history of a later link."""
-    connection.execute(_DELETE_MOVES, bound)
+    others = sum(connection.execute(statement, bound).rowcount for statement in _DELETE_OF_ACCOUNTS)
     accounts = connection.execute(_DELETE_ACCOUNTS, bound).rowcount
     if connection.execute(_STILL_MOVING, bound | {"moving": True}).first() is not None:
         connection.execute(_PUT_OFF, {"id": purge.id, "now": deps.now()})
         return -1
-    others = 0
     if purge.account_id is None:
-        others = sum(connection.execute(statement, bound).rowcount for statement in _DELETE_OTHERS)
+        others += sum(connection.execute(statement, bound).rowcount for statement in _DELETE_OTHERS)
         connection.execute(_FORGET_ITEM, bound | {"now": deps.now()})
     ended = {"id": purge.id, "state": "done", "now": deps.now(), "accounts": accounts, "other_rows": others}
     connection.execute(_END, ended)

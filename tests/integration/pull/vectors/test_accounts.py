@@ -178,7 +178,7 @@ def test_after_a_relink_only_the_new_rows_are_live_and_carry_what_was_said(scene
 
 
 def test_a_broken_bank_that_is_linked_again_goes_on_under_its_new_link(scene: Scene, screen: Screen) -> None:
-    """Vector 57, broken: the same bank again while its sign-in is broken: history, edits and documents are kept."""
+    """Vector 57: the same bank again while its sign-in is broken: history, edits and documents are kept."""
     old = joined(scene)
     was, spent = ids(scene), totals(scene)
     entry, kind = say(scene, old)
@@ -195,7 +195,7 @@ def test_a_broken_bank_that_is_linked_again_goes_on_under_its_new_link(scene: Sc
 
 
 def test_an_account_whose_access_was_withdrawn_is_purged_alone(scene: Scene) -> None:
-    """USER_ACCOUNT_REVOKED: the account and its rows are deleted, the others stay."""
+    """Vector 53: of one account, the permission is revoked: it and its rows are deleted, the others stay."""
     item_id = joined(scene)
     before = live(scene)
     bank(scene, "revoke", item_id, SAVINGS)
