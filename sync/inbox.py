@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -79,6 +79,14 @@ _REMOVE_ACCOUNTS_ROWS = text("""
     where accounts.id = transactions.account_id and accounts.item_id = :item_id
       and accounts.plaid_account_id = any (:revoked) and transactions.removed_at is null
 """)
+# What is not open any more tells an operator what came; a replay older than five minutes is refused anyway.
+_FORGET = text("""
+    delete from webhook_inbox where id in (
+        select id from webhook_inbox
+        where received_at < :before and state <> 'new'
+        order by id limit :at_once)
+""")
+_KEPT_FOR, _FORGOTTEN_AT_ONCE = timedelta(days=30), 10_000
 _DONE = text("update webhook_inbox set state = 'done' where id = any (:ids)")
 
 
@@ -109,6 +117,13 @@ def _rule(row: Row[Any]) -> WebhookRule:
     rule = webhook_rule(row.webhook_type, row.webhook_code)
     stale = row.before_repair and rule.event in (Event.LOGIN_BROKEN, Event.WITHDRAWN)
     return WebhookRule(pulls=True) if stale else rule
+
+
+def forget_old(deps: Deps) -> int:
+    """Forgets webhooks of more than thirty days ago that were applied, ignored or never matched; answers how many."""
+    bound = {"before": deps.now() - _KEPT_FOR, "at_once": _FORGOTTEN_AT_ONCE}
+    with transaction(deps.engine) as connection:
+        return connection.execute(_FORGET, bound).rowcount
 
 
 def set_condition(connection: Connection, item_id: UUID, condition: Condition) -> None:

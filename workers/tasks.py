@@ -15,6 +15,7 @@ from sync import (
     hosted_link,
     idempotency,
     imports,
+    inbox,
     kept_pages,
     links,
     log,
@@ -112,6 +113,11 @@ def forget_keys() -> None:
     idempotency.forget_old(deps())
 
 
+def forget_webhooks() -> None:
+    """Forgets webhooks that were dealt with long ago."""
+    inbox.forget_old(deps())
+
+
 def forget_pages() -> None:
     """Forgets old pages of the bank's, imports that nobody goes on with, and the documents of those that are over."""
     kept_pages.forget_old(deps())
@@ -148,6 +154,7 @@ for _body in (
     check_balances,
     read_recurring,
     forget_keys,
+    forget_webhooks,
     forget_pages,
     forget_links,
 ):

@@ -12,6 +12,7 @@ import pytest
 
 from sync.deps import Deps
 from sync.errors import PlaidTransient, WebhookRejected
+from sync.inbox import forget_old
 from sync.plaid import Plaid
 from sync.webhooks import Receipt, receive
 from tests.integration.pull.bank import error, page, row
@@ -331,3 +332,16 @@ def test_a_status_that_is_told_twice_is_marked_once(linked: Linked, api: Deps) -
     linked.pull_owed()
 
     assert linked.marks() == before
+
+
+def test_webhooks_that_were_dealt_with_are_forgotten_after_a_month(linked: Linked, api: Deps) -> None:
+    linked.bank.at(None, page(added=[row("a")]))
+    told(linked, api, "SYNC_UPDATES_AVAILABLE", "TRANSACTIONS")
+    linked.pull_owed()
+    told(linked, api, "DEFAULT_UPDATE", "TRANSACTIONS")
+    linked.database.sql("update webhook_inbox set received_at = now() - interval '31 days'")
+    told(linked, api, "LOGIN_REPAIRED")
+    linked.database.sql("update webhook_inbox set received_at = now() - interval '31 days' where state = 'new'")
+
+    assert forget_old(linked.deps) == 2
+    assert inbox(linked) == [("LOGIN_REPAIRED", "new")]
