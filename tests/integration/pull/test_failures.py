@@ -134,7 +134,6 @@ def without(body: dict[str, Any], key: str) -> dict[str, Any]:
         (without(page(), "next_cursor"), "plaid-contract"),
         (page(added=[without(row("b"), "amount")]), "plaid-contract"),
         (page(added=[row("b", 10**18)]), "plaid-contract"),
-        (page(added=[row("b", account_id="nowhere")]), "plaid-contract"),
         (page(to="", more=True), "plaid-contract"),
         (page(to="P1", more=True), "plaid-contract"),
         ((200, b"[]"), "plaid-contract"),
@@ -152,6 +151,15 @@ def test_a_broken_answer_on_page_two_stores_nothing(linked: Linked, broken: Any,
     assert_nothing_stored(linked)
     assert (linked.run("outcome"), linked.run("error_code")) == ("failed", code)
     assert linked.owed("failures = 1 and retry_at is not null and wanted > done") is True
+
+
+def test_a_row_of_an_account_that_the_bank_does_not_know_itself_stores_no_row(linked: Linked) -> None:
+    linked.bank.at(None, page(added=[row("a")], to="P1", more=True))
+    linked.bank.at("P1", page(added=[row("b", account_id="nowhere")]))
+
+    linked.pull()
+
+    assert (linked.live(), linked.item("cursor"), linked.run("error_code")) == ({}, None, "plaid-contract")
 
 
 def test_a_row_that_the_ledger_refuses_is_put_off_and_quoted_nowhere(
