@@ -102,11 +102,10 @@ ROW_COLUMNS = (
 ACCOUNT_COLUMNS = ", ".join(BankAccount._fields)
 _NO_ACCOUNTS = text("delete from pulled_accounts")
 
-# Nobody else tells the planner how much is staged; without this one row costs as much as a hundred.
-_COUNT = text("analyze pulled_rows (plaid_transaction_id), pulled_removals (plaid_transaction_id)")
 # What the ledger holds already needs nothing: equal content, live, or dead because another row, and not the one that it
-# posts, lives on its entry.
+# posts, lives on its entry. The planner is told how much is staged first: else one row costs as much as a hundred.
 _DROP_UNCHANGED = text("""
+    analyze pulled_rows (plaid_transaction_id), pulled_removals (plaid_transaction_id);
     delete from pulled_rows as s using transactions as t
     where t.plaid_transaction_id = s.plaid_transaction_id and t.content_sha256 = s.content_sha256 and s.heir is null
       and (t.removed_at is null or exists (
@@ -185,9 +184,7 @@ _RESOLVE = text("""
         left join categories as detailed on detailed.id = s.bank_category_detailed and detailed.user_id is null
         left join categories as main on main.id = s.bank_category_primary and main.user_id is null
     ) as f
-    where f.plaid_transaction_id = s.plaid_transaction_id
-""")
-_LOOK = text("""
+    where f.plaid_transaction_id = s.plaid_transaction_id;
     select coalesce(bool_or(account_id is null), false) as strange, coalesce(bool_or(known), false) as known,
         coalesce(bool_or(claims is not null), false) as claims
     from pulled_rows
@@ -218,14 +215,12 @@ _UPDATE = text("""
     where s.known and t.plaid_transaction_id = s.plaid_transaction_id
       and (t.content_sha256 is distinct from s.content_sha256 or (t.removed_at is null) <> (s.heir is null))
 """)
-_NEW_ENTRIES = text("""
+# Without its default the id costs a tenth: gen_random_uuid reads the system's randomness row by row.
+_INSERT = text("""
     insert into entries (id, user_id)
     select distinct entry_id, :user_id from pulled_rows
     where not known and entry_id = md5(cast(:item_id as text) || ':' || root)::uuid
-    on conflict (id) do nothing
-""")
-# Without its default the id costs a tenth: gen_random_uuid reads the system's randomness row by row.
-_INSERT = text("""
+    on conflict (id) do nothing;
     insert into transactions (id, plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
         unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
         bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
@@ -261,7 +256,6 @@ def stage(connection: Connection, target: Target, update: Update) -> Staged:
 def compare(connection: Connection, told: int, removals: int) -> Staged:
     """Takes staged rows away that the ledger holds already; takes no owner's lock."""
     dropped = connection.execute(_DROP_UNCHANGED).rowcount
-    connection.execute(_COUNT)
     return Staged(told, told - dropped, removals)
 
 
@@ -312,14 +306,12 @@ def _store_staged_accounts(connection: Connection, bound: dict[str, Any]) -> int
 
 def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -> tuple[int, int]:
     relink.adopt(connection, target.item_id, target.user_id)
-    connection.execute(_RESOLVE, bound)
-    staged = connection.execute(_LOOK).one()
+    staged = connection.execute(_RESOLVE, bound).one()
     if staged.strange:
         raise PlaidContract("a transaction names an account that Plaid did not send")
     if staged.claims:
         connection.execute(_SUPERSEDE, bound)
     modified = connection.execute(_UPDATE).rowcount if staged.known else 0
-    connection.execute(_NEW_ENTRIES, bound)
     added = connection.execute(_INSERT, bound).rowcount
     rules.apply_to_staged(connection, target.item_id, target.user_id)
     reviews.suggest(connection, target.item_id, target.user_id)

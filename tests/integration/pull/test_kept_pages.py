@@ -47,6 +47,18 @@ def test_the_pages_of_an_update_are_kept_as_they_came_in_the_order_they_came(lin
     assert verify_chain(linked.deps, linked.item_id) == 4
 
 
+def test_a_field_that_nobody_knows_yet_is_kept_with_its_page(linked: Linked) -> None:
+    linked.bank.at(None, page(added=[row("a", brand_new={"mood": [1.50]})]))
+
+    linked.pull()
+
+    key = open_key(linked.deps, linked.item_id)
+    with transaction(linked.deps.engine) as connection:
+        (window,) = windows(connection, linked.item_id)
+        (kept,) = read_window(connection, key, linked.item_id, window)
+    assert json.loads(kept.raw)["added"][0]["brand_new"] == {"mood": [1.50]}
+
+
 def test_a_page_lies_sealed_in_the_ledger(linked: Linked) -> None:
     three_updates(linked)
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 import signal
 import time
+import tracemalloc
 from collections import defaultdict
+from datetime import datetime, timedelta
 from decimal import Decimal
 from subprocess import Popen
 from typing import Any
 
+import pytest
+
+from sync.imports import Sizes
+from sync.kept_pages import verify_chain
+from sync.limits import Limit, Limits
+from sync.plaid import Plaid
+from sync.pull import pull_item
 from tests.integration.pull.bank import HISTORICAL, INITIAL, MUTATION, NOT_READY, Answer, error, page, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import pulling_child
@@ -126,3 +135,75 @@ def test_two_years_of_five_thousand_rows_are_right_to_the_cent(linked: Linked, s
     assert (len(linked.bank.calls), len(linked.live()), linked.item("cursor")) == (17, 5000, "END")
     assert {month: Decimal(spend.month(month)["currencies"]["USD"]["spend"]) for month in expected} == expected
     assert len(expected) == 24
+
+
+class Minutes:
+    """A bank that takes five calls a minute and refuses the sixth, and a clock that the test moves."""
+
+    def __init__(self, linked: Linked) -> None:
+        self.now = linked.deps.now()
+        self.calls: list[datetime] = []
+
+    def seconds(self) -> float:
+        """The clock as the limiter reads it."""
+        return self.now.timestamp()
+
+    def told(self, body: tuple[int, bytes]) -> Any:
+        """Answers a page, or a refusal."""
+        self.calls = [at for at in self.calls if at > self.now - timedelta(seconds=60)]
+        if len(self.calls) == 5:
+            return error("TRANSACTIONS_SYNC_LIMIT", kind="RATE_LIMIT_EXCEEDED", status=429)
+        self.calls.append(self.now)
+        return body
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["our-own-pace", "refused-by-the-bank"])
+def test_an_import_longer_than_the_limit_of_a_minute_ends_whole(linked: Linked, ours: bool) -> None:
+    """Vector 68, a tenth of it: 24 pages of 500 rows at 5 calls a minute, paced by us or only by the bank."""
+    minutes = Minutes(linked)
+    for number in range(24):
+        rows = [
+            row(
+                f"r{n}", n + 1, date=f"{2026 - n // 6000}-{12 - n // 500 % 12:02}-{n % 28 + 1:02}", authorized_date=None
+            )
+            for n in range(500 * number, 500 * number + 500)
+        ]
+        to = f"P{number + 1}" if number < 23 else "END"
+        body = (200, json.dumps(page(added=rows, to=to, more=to != "END")).encode())
+        linked.bank.at(f"P{number}" if number else None, lambda body=body: minutes.told(body))
+    limits = Limits({"transactions_sync": Limit(5, 2500)} if ours else {}, clock=minutes.seconds)
+    plaid = Plaid(url=linked.bank.url, client_id="client", secret="secret", limits=limits)
+    deps = linked.deps_for("worker", plaid=plaid, now=lambda: minutes.now)
+
+    outcomes = []
+    while not outcomes or outcomes[-1] == "paced":
+        result = pull_item(deps, linked.item_id, Sizes(pages_in_memory=3, rows_at_once=1000, rows_per_step=900))
+        outcomes.append(result.outcome)
+        minutes.now = result.retry_at or minutes.now
+
+    assert outcomes == ["paced"] * 4 + ["applied"]
+    assert (len(linked.live()), linked.item("cursor")) == (12_000, "END")
+    assert linked.one("select sum(amount) from transactions where removed_at is null") == 12_000 * 12_001 // 2
+    assert len(linked.bank.calls) == (24 if ours else 24 + 4)
+    assert linked.one("select count(distinct number) from changes where path like '%%/transactions/%%'") > 12
+    assert verify_chain(deps, linked.item_id) == 24
+
+
+def test_a_longer_import_needs_no_more_memory(linked: Linked) -> None:
+    """Vector 68: what a worker holds does not grow with the number of pages."""
+    peaks = []
+    for start, pages in ((None, 6), ("S1", 6), ("S2", 24)):
+        end = {None: "S1", "S1": "S2", "S2": "END"}[start]
+        for number in range(pages):
+            here, there = (f"{start}-{number}" if number else start, f"{start}-{number + 1}")
+            told = [row(f"{start}-{number}-{n}", n, date=f"2026-{n % 12 + 1:02}-01") for n in range(100)]
+            last = number == pages - 1
+            linked.bank.at(here, page(added=told, to=end if last else there, more=not last))
+        linked.database.sql("update item_pulls set wanted = wanted + 1")
+        tracemalloc.start()
+        pull_item(linked.deps, linked.item_id, Sizes(pages_in_memory=2, rows_at_once=200, rows_per_step=200))
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+
+    assert len(linked.live()) == 3600
+    assert peaks[2] < 1.3 * peaks[1]
