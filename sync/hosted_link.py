@@ -21,7 +21,7 @@ from sync import items, link_intents, link_sessions, links, log
 from sync.db import transaction
 from sync.deps import Deps
 from sync.errors import ItemNotFound, PlaidError
-from sync.link_intents import Promise, digest, promise
+from sync.link_intents import Sealing, digest, seal
 from sync.link_sessions import HostedSession
 from sync.link_tokens import LinkResult
 
@@ -39,7 +39,7 @@ class News:
     session_id: UUID
     user_id: str
     succeeded: bool
-    promises: list[Promise] = field(repr=False)
+    intents: list[Sealing] = field(repr=False)
 
 
 def without_tokens(body: bytes) -> bytes:
@@ -59,14 +59,14 @@ def read_news(deps: Deps, body: bytes) -> News | None:
         return None
     if session.mode == "update":
         return News(session.id, session.user_id, _succeeded(told), [])
-    promises = [promise(deps, session.user_id, session.id, token) for token in _public_tokens(told)]
-    return News(session.id, session.user_id, bool(promises), promises)
+    intents = [seal(deps, session.user_id, session.id, token) for token in _public_tokens(told)]
+    return News(session.id, session.user_id, bool(intents), intents)
 
 
 def note_news(connection: Connection, deps: Deps, news: News) -> None:
     """Stores what a webhook says, in a transaction opened for its user. Twice is safe."""
-    for promised in news.promises:
-        link_intents.note(connection, promised)
+    for intent in news.intents:
+        link_intents.note(connection, intent)
     if news.succeeded:
         link_sessions.tell(connection, deps, news.session_id)
 
@@ -130,8 +130,8 @@ def _news(deps: Deps, session: HostedSession, ended: list[LinkResult]) -> News:
     if session.mode == "update":
         return News(session.id, session.user_id, bool(ended), [])
     tokens = [token for result in ended for token in result.public_tokens]
-    promises = [promise(deps, session.user_id, session.id, token) for token in tokens]
-    return News(session.id, session.user_id, bool(promises), promises)
+    intents = [seal(deps, session.user_id, session.id, token) for token in tokens]
+    return News(session.id, session.user_id, bool(intents), intents)
 
 
 def _succeeded(told: dict[str, Any]) -> bool:

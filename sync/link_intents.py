@@ -1,4 +1,4 @@
-"""Link intents: the promise of an item, committed before Plaid is asked for it.
+"""Link intents: that an item is about to be made, committed before Plaid is asked for it.
 
 Plaid's exchange cannot be rolled back: a crash after it would leave an item that costs money and that nobody knows.
 So the public token is committed (sealed) before it is exchanged, Plaid's access token before anything else is done
@@ -29,7 +29,7 @@ _GRACE = timedelta(minutes=1)
 _AT_ONCE = 200
 _CLOSED = ("stored", "removed", "refused", "lost")
 
-Promise = dict[str, Any]
+Sealing = dict[str, Any]
 
 _NOTE = text("""
     insert into link_intents (id, user_id, session_id, public_sha256, key_id, nonce, ciphertext, wrapped_key,
@@ -95,7 +95,7 @@ class Intent:
         return self.hosted or self.tries > 1
 
 
-def promise(deps: Deps, user_id: str, session_id: UUID | None, public_token: str) -> Promise:
+def seal(deps: Deps, user_id: str, session_id: UUID | None, public_token: str) -> Sealing:
     """Seals a public token for `note`; asks the key service, so call it before a transaction is open."""
     assert deps.vault is not None
     intent_id, now = uuid4(), deps.now()
@@ -104,9 +104,9 @@ def promise(deps: Deps, user_id: str, session_id: UUID | None, public_token: str
     return {**named, **sealed.__dict__, "now": now}
 
 
-def note(connection: Connection, promised: Promise) -> None:
-    """Stores the promise of an item that nobody works on yet. Twice is safe: a token is one intent."""
-    connection.execute(_NOTE, promised)
+def note(connection: Connection, sealing: Sealing) -> None:
+    """Stores an intent that nobody works on yet. Twice is safe: a public token is one intent."""
+    connection.execute(_NOTE, sealing)
 
 
 def stored(deps: Deps, user_id: str, public_token: str) -> UUID | None:
@@ -117,14 +117,14 @@ def stored(deps: Deps, user_id: str, public_token: str) -> UUID | None:
 
 
 def begin(deps: Deps, user_id: str, session_id: UUID | None, public_token: str) -> Intent:
-    """Promises an item and takes the intent, or takes the one that there is for this token if nobody works on it.
+    """Stores an intent and takes it, or takes the one that there is for this token if nobody works on it.
 
     Raises LinkUnderWay while somebody does, PlaidPublicToken when it is closed or another user's.
     """
-    promised = promise(deps, user_id, session_id, public_token)
+    sealing = seal(deps, user_id, session_id, public_token)
     with transaction(deps.engine, user_id) as connection:
-        note(connection, promised)
-        row = connection.execute(_OF_TOKEN, {"public_sha256": promised["public_sha256"]}).first()
+        note(connection, sealing)
+        row = connection.execute(_OF_TOKEN, {"public_sha256": sealing["public_sha256"]}).first()
         if row is None or row.state in _CLOSED:
             raise PlaidPublicToken("This public token was used already.")
         taken = _take(connection, deps, row.id)

@@ -171,7 +171,7 @@ def due(connection: Connection, deps: Deps) -> list[UUID]:
 
 
 def forget_old(connection: Connection, deps: Deps, after: timedelta) -> int:
-    """Forgets sessions that ended long ago and promise nothing; answers how many."""
+    """Forgets sessions that ended long ago and have no intent left; answers how many."""
     return connection.execute(_FORGET, {"before": deps.now() - after}).rowcount
 
 

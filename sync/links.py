@@ -1,10 +1,9 @@
 """Linking: a public token becomes an item, or nothing of it is left at Plaid.
 
-Promise the item (committed), exchange, commit the access token, ask Plaid about the bank, store everything with the
-promise's end in one transaction. A crash at any point leaves an open intent: the sweep rings `settle_link`, which goes
-on with a Hosted Link session (its user waits) and takes back what a request had begun (its user was told that it
-failed). Plaid is never called while a transaction is open here. Called by items.py (API), hosted_link.py and the
-worker's task.
+Commit the intent, exchange, commit the access token, ask Plaid about the bank, store everything with the intent's end
+in one transaction. A crash at any point leaves an open intent: the sweep rings `settle_link`, which goes on with a
+Hosted Link session (its user waits) and takes back what a request had begun (its user was told that it failed). Plaid
+is never called while a transaction is open here. Called by items.py (API), hosted_link.py and the worker's task.
 """
 
 from __future__ import annotations
@@ -183,12 +182,12 @@ def _give_back(deps: Deps, intent: Intent, why: BaseException | None) -> None:
                 link_intents.unwanted(connection, intent, problem)
             link_sessions.end(connection, intent.session_id, problem=problem, item_id=twin)
         if not isinstance(why, VeryItem):
-            _end_at_plaid(deps, intent)
+            _end_at_plaid(deps, intent, problem)
     except LivespendError as trouble:
         _log.warning("link_left_to_the_sweep", intent_id=str(intent.id), reason=trouble.code)
 
 
-def _end_at_plaid(deps: Deps, intent: Intent) -> None:
+def _end_at_plaid(deps: Deps, intent: Intent, problem: str) -> None:
     plaid, vault = _bank(deps)
     try:
         plaid.item_remove(_open(vault, intent))
@@ -197,7 +196,7 @@ def _end_at_plaid(deps: Deps, intent: Intent) -> None:
         raise
     with transaction(deps.engine, intent.user_id) as connection:
         link_intents.close(connection, deps, intent, "removed")
-    _log.info("link_given_back", intent_id=str(intent.id))
+    _log.info("link_given_back", intent_id=str(intent.id), reason=problem)
 
 
 def _end_unseen(plaid: Plaid, access_token: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from sync import hosted_link, items, links
 from sync.deps import Deps
-from sync.errors import LinkSessionNotFound
+from sync.errors import LinkSessionNotFound, LinkUnderWay
 from sync.plaid import Plaid
 from sync.sweep import sweep
 from sync.webhooks import receive
@@ -101,7 +101,7 @@ def hosted(deps_for: DepsFor, database: Database) -> Iterator[Hosted]:
             "/item/public_token/exchange": [{"access_token": ACCESS, "item_id": "item-1"}],
             "/item/get": [{"item": {"item_id": "item-1", "institution_id": "ins_1", "institution_name": "Bank"}}],
         }
-        bank.accounts = [{"accounts": [account()]}]
+        bank.has(account())
         plaid = Plaid(
             url=bank.url, client_id="c", secret="s", webhook_url="https://us/webhooks", redirect_uri="https://us/back"
         )
@@ -153,6 +153,22 @@ def test_two_workers_that_finish_one_session_exchange_its_token_once(hosted: Hos
     assert (hosted.session(session)[0], hosted.linked()) == ("finished", ["item-1"])
 
 
+def test_who_was_overtaken_stores_nothing_whatever_the_bank_had_told(hosted: Hosted) -> None:
+    def meanwhile() -> dict[str, Any]:
+        hosted.now += timedelta(minutes=5)
+        sweep(hosted.worker)
+        hosted.work()
+        return {"accounts": [account()]}
+
+    hosted.bank.others["/accounts/get"] = [meanwhile]
+    with pytest.raises(LinkUnderWay):
+        items.exchange(hosted.api, "u1", PUBLIC)
+
+    assert hosted.linked() == []
+    assert hosted.database.sql("select state from link_intents") == [("removed",)]
+    assert len(hosted.asked("/item/remove")) == 1
+
+
 def test_no_token_of_a_webhook_is_kept_in_clear(hosted: Hosted) -> None:
     hosted.open()
 
@@ -177,7 +193,8 @@ def test_a_session_whose_webhook_was_lost_is_asked_for(hosted: Hosted) -> None:
 
     assert hosted.sweep() == []
     assert hosted.sweep(minutes=3) == ["finish_link"]
-    assert hosted.session(session)[0] == "open"
+    hosted_link.finish_link(hosted.worker, session)  # a second worker: it is not its turn
+    assert (hosted.session(session)[0], len(hosted.asked("/link/token/get"))) == ("open", 1)
     assert hosted.sweep() == []
     hosted.sweep(minutes=5)
 
@@ -237,7 +254,7 @@ def test_a_bank_that_is_linked_already_is_given_back_and_named(hosted: Hosted) -
 def test_a_bank_that_does_not_answer_yet_is_linked_when_it_does(hosted: Hosted) -> None:
     session = hosted.open()
     down = error("INTERNAL_SERVER_ERROR", kind="API_ERROR", status=500)
-    hosted.bank.accounts = [down, {"accounts": [account()]}]
+    hosted.bank.others["/accounts/get"] = [down, {"accounts": [account()]}]
     hosted.webhook("SESSION_FINISHED", status="SUCCESS", public_tokens=[PUBLIC])
     hosted.work()
     assert (hosted.session(session)[0], hosted.linked()) == ("open", [])
@@ -246,6 +263,20 @@ def test_a_bank_that_does_not_answer_yet_is_linked_when_it_does(hosted: Hosted) 
 
     assert (hosted.session(session)[0], hosted.linked()) == ("finished", ["item-1"])
     assert len(hosted.asked("/item/public_token/exchange")) == 1
+
+
+@pytest.mark.parametrize("told", [{}, {"institution_id": "ins_1"}, {"institution_id": None, "institution_name": None}])
+def test_a_bank_without_a_name_is_linked_all_the_same(hosted: Hosted, told: dict[str, Any]) -> None:
+    session = hosted.open()
+    hosted.bank.others["/item/get"] = [{"item": {"item_id": "item-1", **told}}]
+
+    hosted.webhook("SESSION_FINISHED", status="SUCCESS", public_tokens=[PUBLIC])
+    hosted.work()
+
+    assert hosted.session(session)[0] == "finished"
+    assert hosted.database.sql("select institution_id, institution_name from items") == [
+        (told.get("institution_id"), None)
+    ]
 
 
 def test_a_public_token_that_plaid_refuses_ends_the_session_and_is_told(hosted: Hosted) -> None:

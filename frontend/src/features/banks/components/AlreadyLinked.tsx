@@ -11,7 +11,7 @@ export interface AlreadyLinkedProps {
 /** The same bank with the same accounts, once more: nothing was added, and what may have been meant is offered. */
 export function AlreadyLinked({ opened, name, onSignIn, onChooseAccounts, onClose }: AlreadyLinkedProps) {
   return (
-    <Modal opened={opened} onClose={onClose} title="This bank is linked already — repair it?" centered>
+    <Modal opened={opened} onClose={onClose} title="This bank is linked already — repair it?" size="lg" centered>
       <Stack>
         <Text size="sm">
           {name} is linked with these accounts, and it works. Nothing was added, so nothing is counted twice. If

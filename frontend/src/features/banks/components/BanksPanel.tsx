@@ -32,7 +32,14 @@ export function BanksPanel() {
   );
   return (
     <Panel title="Banks" actions={linkButton}>
-      {items.settled && items.documents.length === 0 && (
+      {link.hosted !== null && (
+        <HostedLink
+          use={link.hosted}
+          seen={items.documents.map(({ id, data }) => `${id} ${data.status}`).join()}
+          onLeft={link.left}
+        />
+      )}
+      {items.settled && items.documents.length === 0 && link.hosted === null && (
         <EmptyState icon={Landmark} title="No bank linked yet">
           Link a bank and its transactions of the last two years come by themselves.
         </EmptyState>
@@ -52,13 +59,6 @@ export function BanksPanel() {
           </Fragment>
         ))}
       </Stack>
-      {link.hosted !== null && (
-        <HostedLink
-          use={link.hosted}
-          seen={items.documents.map(({ id, data }) => `${id} ${data.status}`).join()}
-          onLeft={link.left}
-        />
-      )}
       <AlreadyLinked
         opened={link.existing !== null}
         name={items.documents.find(({ id }) => id === link.existing)?.data.institutionName ?? "Your bank"}
