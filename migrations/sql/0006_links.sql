@@ -1,4 +1,4 @@
--- Link: what was opened for whom, and what was promised to Plaid before anything was stored.
+-- Link: what was opened for whom, and what was about to be made at Plaid before anything was stored.
 
 -- One use of Link. The digest of its token is all that binds a Hosted Link session to its user.
 create table link_sessions (
@@ -26,7 +26,7 @@ create index ix_link_sessions_user_id on link_sessions (user_id);
 create index ix_link_sessions_item_id on link_sessions (item_id);
 create index ix_link_sessions_look_at on link_sessions (look_at) where hosted and state in ('open', 'told');
 
--- The promise of an item: committed before Plaid is asked, closed in the transaction that stores the item. No foreign
+-- That an item is about to be made: committed before Plaid is asked, closed in the transaction that stores the item. No foreign
 -- key to items: its id is the id of the item that it may become.
 create table link_intents (
     id uuid constraint pk_link_intents primary key default gen_random_uuid(),
