@@ -126,10 +126,16 @@ _MOVE_CURSOR = text("""
 """)
 _STATUSES = ["UNKNOWN", "NOT_READY", "INITIAL", "HISTORICAL"]
 
+# The id follows from the item and Plaid's id, unless it is that of an account which has come under another id since.
 _UPSERT_ACCOUNTS = text("""
     insert into accounts as a (id, user_id, item_id, plaid_account_id, persistent_account_id, name, official_name, mask,
         type, subtype, available_balance, current_balance, credit_limit, iso_currency, unofficial_currency)
-    select md5(cast(:item_id as text) || ':' || plaid_account_id)::uuid, :user_id, :item_id, plaid_account_id,
+    select case when exists (
+            select from accounts as o
+            where o.id = md5(cast(:item_id as text) || ':' || pulled_accounts.plaid_account_id)::uuid
+              and o.plaid_account_id <> pulled_accounts.plaid_account_id)
+        then gen_random_uuid() else md5(cast(:item_id as text) || ':' || plaid_account_id)::uuid end,
+        :user_id, :item_id, plaid_account_id,
         persistent_account_id, name, official_name, mask, type, subtype, available_balance, current_balance,
         credit_limit, iso_currency, unofficial_currency
     from pulled_accounts

@@ -73,11 +73,14 @@ _REVOKE_ACCOUNTS = text("""
     update accounts set removed_at = now()
     where item_id = :item_id and plaid_account_id = any (:revoked) and removed_at is null
 """)
+# The newest, so that nobody waits long for the owner's lock; the purge takes the others.
 _REMOVE_ACCOUNTS_ROWS = text("""
-    update transactions set removed_at = now()
-    from accounts
-    where accounts.id = transactions.account_id and accounts.item_id = :item_id
-      and accounts.plaid_account_id = any (:revoked) and transactions.removed_at is null
+    with next_rows as (
+        select t.id from transactions as t join accounts as a on a.id = t.account_id
+        where a.item_id = :item_id and a.plaid_account_id = any (:revoked) and t.removed_at is null
+        order by t.month desc, t.id limit 1000
+    )
+    update transactions as t set removed_at = now() from next_rows as n where t.id = n.id
 """)
 # What is not open any more tells an operator what came; a replay older than five minutes is refused anyway.
 _FORGET = text("""

@@ -268,6 +268,19 @@ def test_two_accounts_that_swap_places_stay_two(two: Linked) -> None:
     assert dict(rows) == {"acc-9": ids["Checking"], "sav-9": ids["Savings"]}
 
 
+def test_a_former_id_that_comes_back_beside_the_new_one_is_an_account_of_its_own(linked: Linked) -> None:
+    linked.bank.at(None, page(added=[row("a")]))
+    linked.pull()
+    linked.bank.has(account("acc-9"))
+    refresh_accounts(linked.deps, linked.item_id)
+    linked.bank.has(account("acc-9"), account())
+
+    refreshed = refresh_accounts(linked.deps, linked.item_id)
+
+    assert refreshed == Refreshed(told=2)
+    assert linked.one("select count(distinct id) from accounts where closed_at is null") == 2
+
+
 def test_rows_of_a_renumbered_account_that_the_bank_keeps_are_kept(two: Linked) -> None:
     moved = account("acc-9")
     two.bank.has(moved, SAVINGS)
