@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_the_same_seed_generates_the_same_rows() -> None:
 
 
 def test_many_rows_in_yen_have_no_decimals_and_in_dinars_three(plaid_server: PlaidServer) -> None:
-    config = {
+    config: dict[str, Any] = {
         "override_accounts": [
             {"type": "depository", "currency": code, "transactions": [], "meta": {"name": code}}
             for code in ("JPY", "KWD")
