@@ -267,6 +267,13 @@ class PagesDamaged(LivespendError):
     code = "pages-damaged"
 
 
+class LedgerNotEmpty(LivespendError):
+    """A ledger is rebuilt into an empty one only."""
+
+    code = "ledger-not-empty"
+    status = 409
+
+
 # Plaid, by kind. `plaid_code`, `request_id` and the bank's own words ride along.
 
 

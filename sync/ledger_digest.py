@@ -122,10 +122,15 @@ class LedgerDigest:
 def digest_ledger(engine: Engine, user_id: str | None = None) -> LedgerDigest:
     """The digests of one user's ledger or of all, as of one moment; raises UserNotFound for a user it does not have."""
     with snapshot(engine, statement_seconds=_SECONDS) as connection:
-        found = list(connection.execute(_USERS, {"user_id": user_id}).scalars())
-        if user_id is not None and not found:
-            raise UserNotFound
-        users = tuple(_digest_user(connection, one) for one in found)
+        return digest_on(connection, user_id)
+
+
+def digest_on(connection: Connection, user_id: str | None = None) -> LedgerDigest:
+    """The same on a snapshot that the caller holds."""
+    found = list(connection.execute(_USERS, {"user_id": user_id}).scalars())
+    if user_id is not None and not found:
+        raise UserNotFound
+    users = tuple(_digest_user(connection, one) for one in found)
     return LedgerDigest(
         bank=_sum_of([user.user_id, user.bank] for user in users),
         own=_sum_of([user.user_id, user.own] for user in users),

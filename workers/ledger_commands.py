@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 
 import click
 
@@ -32,3 +36,37 @@ def digest(user: str | None, as_json: bool) -> None:
     rows = [{"user": one.user_id, "banks": len(one.items), "bank": one.bank, "own": one.own} for one in found.users]
     print_rows("users", rows, ("user", "banks", "bank", "own"), as_json=False, users=len(rows))
     click.echo(f"bank {found.bank}\nown  {found.own}")
+
+
+@ledger.command()
+@click.option("--from-pages", is_flag=True, required=True, help="From the bank's kept pages, the only way there is.")
+@click.option("--into", "url", required=True, help="Address of an empty migrated database, as its owner.")
+@_USER
+@_JSON
+def rebuild(from_pages: bool, url: str, user: str | None, as_json: bool) -> None:
+    """Build the ledger again into an empty database. Exit status 1 unless both have the same digests."""
+    from sync.rebuild import rebuild as build
+    from workers.app import deps
+
+    with _progress(quiet=as_json) as told:
+        found = build(deps(), url, user, told=told)
+    if as_json:
+        click.echo(json.dumps({**asdict(found), "equal": found.equal}, default=str))
+    else:
+        rows = [{**asdict(one), "reasons": "; ".join(one.reasons)} for one in found.differences]
+        columns = ("item_id", "user_id", "missing", "extra", "different", "reasons", "named")
+        print_rows("differences", rows, columns, as_json=False, windows=found.windows, pages=found.pages)
+        for one in found.own_differs:
+            click.echo(f"the user's own words differ: {one}")
+        click.echo("the digests are the same" if found.equal else "the digests are not the same")
+    sys.exit(0 if found.equal else 1)
+
+
+@contextmanager
+def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), disable=quiet) as bar:
+        task = bar.add_task("windows", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
