@@ -79,7 +79,7 @@ class Sizes:
 
     pages_in_memory: int = 10
     rows_at_once: int = 5_000
-    rows_per_step: int = 2_000
+    rows_per_step: int = 1_000
 
 
 SIZES = Sizes()

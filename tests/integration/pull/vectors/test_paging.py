@@ -159,7 +159,7 @@ class Minutes:
 
 @pytest.mark.parametrize("ours", [True, False], ids=["our-own-pace", "refused-by-the-bank"])
 def test_an_import_longer_than_the_limit_of_a_minute_ends_whole(linked: Linked, ours: bool) -> None:
-    """Vector 68, a tenth of it: 24 pages of 500 rows at 5 calls a minute, paced by us or only by the bank."""
+    """Vector 68: a tenth of it, 24 pages of 500 rows at 5 calls a minute, paced by us or only by the bank."""
     minutes = Minutes(linked)
     for number in range(24):
         rows = [
