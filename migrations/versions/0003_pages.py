@@ -1,6 +1,7 @@
 """Plaid's raw pages, kept encrypted.
 
-Reason: an update larger than Plaid's rate limit is stored from pages that survive the process, and a ledger can be rebuilt.
+Reason: an update larger than Plaid's rate limit is stored from pages that survive the process, and a ledger can be
+rebuilt.
 """
 
 from __future__ import annotations

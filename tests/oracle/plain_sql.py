@@ -169,12 +169,15 @@ from users
 """
 
 
+_ALL = (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _RECURRING, _CATEGORIES, _BUDGETS, _HEADS)
+
+
 def documents(database_url: str) -> dict[str, dict[str, Any]]:
     """Answers every document that should exist for everybody, by path."""
     expected: dict[str, dict[str, Any]] = {}
     with psycopg2.connect(database_url) as connection, connection.cursor() as cursor:
         cursor.execute("set transaction isolation level repeatable read")
-        for statement in (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _RECURRING, _CATEGORIES, _BUDGETS, _HEADS):
+        for statement in _ALL:
             cursor.execute(statement)
             expected.update(cursor.fetchall())
     return expected

@@ -26,9 +26,17 @@ DEADLINE_SECONDS = 30
 
 def environment(settings: Settings, **changed: str) -> dict[str, str]:
     """The settings as a process reads them, and of this environment only what a process needs."""
-    named = {name.upper(): str(getattr(settings, name)) for name in settings.__dataclass_fields__}
-    given = {name: value for name, value in named.items() if value not in ("", "None")}
+    named = {name.upper(): _said(getattr(settings, name)) for name in settings.__dataclass_fields__}
+    given = {name: value for name, value in named.items() if value}
     return {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT)} | given | changed
+
+
+def _said(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return "" if value is None else str(value)
 
 
 def free_port() -> int:

@@ -134,7 +134,9 @@ def test_check_now_without_the_setting_only_pulls(life: Life) -> None:
 
 
 def test_check_now_says_that_plaid_asks_for_patience(life: Life) -> None:
-    life.server.fault("error", path="/transactions/refresh", error_code="TRANSACTIONS_REFRESH_LIMIT", status=429, times=1)
+    life.server.fault(
+        "error", path="/transactions/refresh", error_code="TRANSACTIONS_REFRESH_LIMIT", status=429, times=1
+    )
     with pytest.raises(PlaidRateLimited):
         refresh_item(life.api, "u1", life.item_id)
 
