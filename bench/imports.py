@@ -69,8 +69,13 @@ def pull() -> None:
     started = time.perf_counter()
     result = pull_item(worker, UUID(sys.argv[1]))
     seconds = time.perf_counter() - started
-    told = {"outcome": result.outcome, "import_seconds": round(seconds, 1),
-            "rows_per_second": round(result.added / seconds), "baseline_mb": before, "peak_above_baseline_mb": _peak_megabytes() - before}  # fmt: skip
+    told = {
+        "outcome": result.outcome,
+        "import_seconds": round(seconds, 1),
+        "rows_per_second": round(result.added / seconds),
+        "baseline_mb": before,
+        "peak_above_baseline_mb": _peak_megabytes() - before,
+    }
     print(json.dumps(told))
 
 
