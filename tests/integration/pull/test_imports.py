@@ -71,7 +71,7 @@ def ledger(linked: Linked) -> list[tuple[Any, ...]]:
 
 def forget_ledger(linked: Linked) -> None:
     """Everything that pulls made, but not what they pull from."""
-    for table in ("transactions", "entries", "accounts", "imports", "plaid_pages", "page_keys"):
+    for table in ("transactions", "entries", "balance_snapshots", "accounts", "imports", "plaid_pages", "page_keys"):
         linked.database.sql(f"delete from {table}")
     linked.database.sql("update items set cursor = null")
 

@@ -18,6 +18,7 @@ from sync.deps import Deps
 from sync.errors import WebhookRejected
 from sync.items import exchange, unlink
 from sync.pull import pull_item
+from sync.purge import purge_item
 from sync.sweep import remove_item, sweep
 from sync.webhooks import receive
 from tests.fixtures.database import Database
@@ -233,6 +234,7 @@ def test_an_unlinked_bank_is_ended_at_plaid_and_its_token_deleted(home: Home) ->
     unlink(home.api, "u1", home.item_id)
 
     assert remove_item(home.deps, home.item_id) is True
+    purge_item(home.deps, home.item_id)
     assert home.ledger() == {}
     assert home.one("select count(*) from item_tokens") == 0
     assert [item["removed"] for item in home.plaid.look("items")["items"]] == [True]
