@@ -8,6 +8,7 @@ import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { AddCategory } from "@/features/categories/components/AddCategory";
 import { BuySomething } from "@/features/demo/components/BuySomething";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
+import { ComingUpPanel } from "@/features/recurring/components/ComingUpPanel";
 import { Rules } from "@/features/rules/components/Rules";
 import { UserMenu } from "@/features/session/components/UserMenu";
 import { MonthSwitcher } from "@/features/spending/components/MonthSwitcher";
@@ -81,6 +82,7 @@ function Month() {
           <Stack gap="md">
             <SpendPanel month={month} totals={totals} settled={settled} />
             <BudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
+            <ComingUpPanel />
             <BanksPanel />
           </Stack>
         </Grid.Col>

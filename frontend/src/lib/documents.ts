@@ -114,6 +114,39 @@ export const accountSchema = v.object({
   current: v.optional(text, null),
   available: v.optional(text, null),
   closed: v.boolean(),
+  // A mirror of before balances were checked says nothing of them. State and reason are open on purpose.
+  balanceState: v.optional(text, null),
+  /** Money out that no transaction explains; negative: money in. */
+  gap: v.optional(text, null),
+  gapMinor: v.optional(v.nullable(whole), null),
+  gapSince: v.optional(text, null),
+  gapLikely: v.optional(v.array(v.string()), []),
+  gapReason: v.optional(text, null),
+});
+
+/** A payment that comes again and again, as the bank's data has it. */
+export const recurringSchema = v.object({
+  version: versionSchema,
+  accountId: v.string(),
+  // Open on purpose, as what Plaid says of rhythm and standing is.
+  direction: v.string(),
+  description: v.string(),
+  merchantName: v.optional(text, null),
+  frequency: v.string(),
+  status: v.string(),
+  active: v.boolean(),
+  firstDate: v.string(),
+  lastDate: v.string(),
+  nextDate: v.optional(text, null),
+  average: v.optional(text, null),
+  averageMinor: v.optional(v.nullable(whole), null),
+  last: v.optional(text, null),
+  lastMinor: v.optional(v.nullable(whole), null),
+  currency: v.optional(text, null),
+  unofficialCurrency: v.optional(text, null),
+  currencyDigits: v.optional(v.nullable(whole), null),
+  categoryId: v.string(),
+  count: whole,
 });
 
 export const itemSchema = v.object({
@@ -160,6 +193,7 @@ export type CurrencyTotals = v.InferOutput<typeof currencyTotalsSchema>;
 export type CategoryTotal = v.InferOutput<typeof categoryTotalSchema>;
 export type BudgetProgress = MonthTotals["budgets"][number];
 export type Account = v.InferOutput<typeof accountSchema>;
+export type Recurring = v.InferOutput<typeof recurringSchema>;
 export type Item = v.InferOutput<typeof itemSchema>;
 export type Import = v.InferOutput<typeof importSchema>;
 export type Budget = v.InferOutput<typeof budgetSchema>;

@@ -1,6 +1,16 @@
 import { expect, test } from "vitest";
 
-import { dayName, dayOf, isMonth, monthChoices, monthName, monthOf, shiftMonth } from "@/lib/months";
+import {
+  dayName,
+  dayOf,
+  isMonth,
+  monthChoices,
+  monthName,
+  monthOf,
+  shiftDay,
+  shiftMonth,
+  shortDayName,
+} from "@/lib/months";
 
 test("a month is where the wall calendar is, even a minute before midnight", () => {
   expect(monthOf(new Date(2026, 11, 31, 23, 59))).toBe("2026-12");
@@ -31,4 +41,13 @@ test("choices are known months with the shown one, newest first, each once", () 
 test("names do not move with the time zone of the reader", () => {
   expect(monthName("2026-11", "en-US")).toBe("November 2026");
   expect(dayName("2026-11-01", "en-US")).toBe("Sunday, November 1");
+  expect(shortDayName("2026-11-01", "en-US")).toBe("Nov 1");
+});
+
+test("days shift over the ends of months and years", () => {
+  expect([shiftDay("2026-11-30", 1), shiftDay("2026-12-31", 35), shiftDay("2028-03-01", -1)]).toEqual([
+    "2026-12-01",
+    "2027-02-04",
+    "2028-02-29",
+  ]);
 });

@@ -41,6 +41,17 @@ export function dayName(day: string, locale = readersEnglish()): string {
   return written(day, { weekday: "long", day: "numeric", month: "long" }, locale);
 }
 
+/** "Nov 3": for a line with little room. */
+export function shortDayName(day: string, locale = readersEnglish()): string {
+  return written(day, { day: "numeric", month: "short" }, locale);
+}
+
+/** The day so many days later; whole days of the calendar, no hours. */
+export function shiftDay(day: string, by: number): string {
+  const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
+  return new Date(Date.UTC(year, month - 1, date + by)).toISOString().slice(0, 10);
+}
+
 export function momentName(moment: Date, locale = readersEnglish()): string {
   return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" }).format(moment);
 }

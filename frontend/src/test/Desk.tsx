@@ -33,6 +33,7 @@ export function Desk({ store, children }: DeskProps) {
     live: {
       uid: UID,
       store,
+      documentPath: (name: string, id: string) => `users/${UID}/${name}/${id}`,
       report: (event: LiveEvent) => store.setState((state) => applyEvent(state, event, UID)),
     } as unknown as LiveSession,
   }));

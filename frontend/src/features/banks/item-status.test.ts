@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { statusWords } from "@/features/banks/item-status";
+import { isCheckable, statusWords } from "@/features/banks/item-status";
 import type { Item } from "@/lib/documents";
 
 const item = (status: string, message: string | null = null, errorCode: string | null = null): Item => ({
@@ -42,4 +42,11 @@ test("a code that says more than the status has words of its own, and the bank's
     "Your bank has locked this sign-in. Unlock it at the bank, then sign in again here. Your bank says: Call us.",
   );
   expect(statusWords(item("ok", "Ignored", "NEW_ACCOUNTS_AVAILABLE")).says).toBeNull();
+});
+
+test("a bank can be checked unless somebody has to mend its connection first", () => {
+  const checkable = ["ok", "login_required", "pending_disconnect", "revoked"].filter((one) => isCheckable(item(one)));
+  expect(checkable).toEqual(["ok", "pending_disconnect"]);
+  expect(isCheckable({ ...item("error"), freshness: "broken" })).toBe(false);
+  expect(isCheckable(item("error", null, "TOKEN_LOST"))).toBe(false);
 });

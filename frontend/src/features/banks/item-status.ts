@@ -64,3 +64,10 @@ export function statusWords(item: Item): StatusWords {
   const says = words !== null && item.message !== null ? `${words} Your bank says: ${item.message}` : words;
   return { ...known, says };
 }
+
+const NEEDS_SOMEBODY: readonly string[] = ["login_required", "revoked"];
+
+/** Whether asking this bank for news can bring any: not before a connection that is broken is mended. */
+export function isCheckable({ status, errorCode, freshness }: Item): boolean {
+  return freshness !== "broken" && !NEEDS_SOMEBODY.includes(status) && errorCode !== "TOKEN_LOST";
+}

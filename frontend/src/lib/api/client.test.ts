@@ -47,6 +47,17 @@ test("a problem keeps its code and its words", async () => {
   expect(inWords(error)).toBe("amount: must be a decimal");
 });
 
+test("a limit says how many seconds to wait; what is not seconds is passed over", async () => {
+  const limited = (header: string) =>
+    new Response(JSON.stringify({ code: "plaid-paced" }), { status: 503, headers: { "Retry-After": header } });
+  const words = async (header: string) => {
+    network.mockResolvedValueOnce(limited(header));
+    return inWords(await api.send(call).catch((reason: unknown) => reason));
+  };
+  expect(await words("30")).toContain("Try again in 30 s.");
+  expect(await words("Sat, 21 Nov 2026 12:00:00 GMT")).toContain("Try again in a minute.");
+});
+
 test("no answer, a broken answer and an unexpected one are told apart", async () => {
   network.mockRejectedValueOnce(new TypeError("Failed to fetch"));
   await expect(api.send(call)).rejects.toMatchObject({ status: 0, code: "unreachable", passing: true });

@@ -66,7 +66,13 @@ async function problem(answer: Response): Promise<ApiError> {
   const parsed = v.safeParse(problemSchema, await readJson(answer));
   if (!parsed.success) return new ApiError(answer.status, "unknown", answer.statusText, "");
   const { code, title, detail, itemId } = parsed.output;
-  return new ApiError(answer.status, code, title, detail ?? "", itemId);
+  return new ApiError(answer.status, code, title, detail ?? "", itemId, retryAfter(answer));
+}
+
+/** Our API tells seconds; a date, which HTTP allows too, is passed over. */
+function retryAfter(answer: Response): number | null {
+  const told = answer.headers.get("Retry-After") ?? "";
+  return /^\d{1,6}$/.test(told) ? Number(told) : null;
 }
 
 async function readJson(answer: Response): Promise<unknown> {

@@ -4,7 +4,9 @@ import * as v from "valibot";
 import { useStore } from "zustand";
 import { useShallow } from "zustand/react/shallow";
 
+import { type Transaction, transactionSchema } from "@/lib/documents";
 import { type Change, changeAt } from "@/lib/live/guesses";
+import { documentAt } from "@/lib/live/store";
 import {
   type LiveDocument,
   NOTHING_YET,
@@ -51,6 +53,16 @@ export function useMonthPage(month: Month | null, size: number): Topic {
   return useStore(live.store, (state) =>
     month === null ? NOTHING_YET : (state.topics[transactionsOf(month)] ?? NOTHING_YET),
   );
+}
+
+/** Transactions that an open listener has brought, in the order asked for; null for one that none has. */
+export function useLoadedTransactions(ids: readonly string[]): readonly (Read<Transaction> | null)[] {
+  const { live } = useServices();
+  const found = useStore(
+    live.store,
+    useShallow((state) => ids.map((id) => documentAt(state, live.documentPath("transactions", id)))),
+  );
+  return useMemo(() => found.map((document) => (document && readAs(transactionSchema, document)[0]) ?? null), [found]);
 }
 
 /** What the person's own edits, still on their way, lay over a document. */

@@ -69,6 +69,15 @@ export function versionOf(data: unknown): Version | null {
   return typeof version?.epoch === "number" && typeof version.number === "number" ? (version as Version) : null;
 }
 
+/** A document wherever an open listener brought it. */
+export function documentAt(state: LiveState, path: string): LiveDocument | undefined {
+  for (const topic of Object.values(state.topics)) {
+    const found = topic?.documents.find((document) => document.path === path);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
 function applySnapshot(state: LiveState, key: TopicKey, snapshot: Snapshot, uid: string): LiveState {
   const before = new Map(topicOf(state, key).documents.map((document) => [document.path, document]));
   const documents = snapshot.documents.map((document) =>
@@ -110,10 +119,8 @@ function withGuessEvents(state: LiveState, events: readonly GuessEvent[], uid: s
 
 /** Null: not there, but a listener would bring it. Undefined: no listener would. */
 function versionOnScreen(state: LiveState, path: string, uid: string): Version | null | undefined {
-  for (const topic of Object.values(state.topics)) {
-    const found = topic?.documents.find((document) => document.path === path);
-    if (found !== undefined) return versionOf(found.data);
-  }
+  const found = documentAt(state, path);
+  if (found !== undefined) return versionOf(found.data);
   const collection = path.slice(`users/${uid}/`.length).split("/")[0];
   return WHOLE_COLLECTIONS.some((name) => name === collection) ? null : undefined;
 }

@@ -2,7 +2,15 @@
 import type { Month } from "@/lib/months";
 
 /** Small collections, listened to whole for as long as somebody is signed in. */
-export const WHOLE_COLLECTIONS = ["months", "accounts", "items", "imports", "recurring", "categories", "budgets"] as const;
+export const WHOLE_COLLECTIONS = [
+  "months",
+  "accounts",
+  "items",
+  "imports",
+  "recurring",
+  "categories",
+  "budgets",
+] as const;
 
 export type WholeCollection = (typeof WHOLE_COLLECTIONS)[number];
 export type TopicKey = "head" | WholeCollection | `transactions/${Month}`;

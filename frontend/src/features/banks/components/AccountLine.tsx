@@ -1,5 +1,6 @@
 import { Badge, Group, Text } from "@mantine/core";
 
+import { BalanceGap } from "@/features/banks/components/BalanceGap";
 import type { Account } from "@/lib/documents";
 import { formatMoney, formatUnofficial } from "@/lib/money";
 
@@ -17,6 +18,7 @@ export function AccountLine({ account, path }: { account: Account; path: string 
             .filter(Boolean)
             .join(" ")}
         </Text>
+        {!account.closed && <BalanceGap account={account} />}
       </div>
       {account.closed ? (
         <Badge size="sm" variant="light" color="gray" className="no-shrink">

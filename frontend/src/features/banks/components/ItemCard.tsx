@@ -1,19 +1,21 @@
 import { Alert, Badge, Button, Group, Menu, Stack, Text } from "@mantine/core";
-import { CircleAlert, CirclePlus, ListChecks, Unlink } from "lucide-react";
+import { useMutation } from "@tanstack/react-query";
+import { CircleAlert, CirclePlus, ListChecks, RefreshCw, Unlink } from "lucide-react";
 import { useState } from "react";
 
 import { ConfirmDialog } from "@/components/ConfirmDialog";
 import { MoreMenu } from "@/components/MoreMenu";
+import { refreshItem } from "@/features/banks/api/refresh-item";
 import { removeItem } from "@/features/banks/api/remove-item";
 import { AccountLine } from "@/features/banks/components/AccountLine";
 import { Freshness } from "@/features/banks/components/Freshness";
 import { ImportProgress } from "@/features/banks/components/ImportProgress";
-import { statusWords } from "@/features/banks/item-status";
+import { isCheckable, statusWords } from "@/features/banks/item-status";
 import type { Account, Import, Item } from "@/lib/documents";
 import { useEdit } from "@/lib/live/edits";
 import type { Read } from "@/lib/live/hooks";
 import { useServices } from "@/lib/services";
-import { toast } from "@/lib/toasts";
+import { toast, toastTrouble } from "@/lib/toasts";
 
 export interface ItemCardProps {
   item: Read<Item>;
@@ -40,7 +42,7 @@ export function ItemCard({ item, accounts, imported, busy, onRepair, onChooseAcc
           <Badge variant="light" color={status.color}>
             {status.label}
           </Badge>
-          <ItemMenu itemId={id} name={name} onChooseAccounts={choose} />
+          <ItemMenu itemId={id} name={name} checkable={isCheckable(data)} onChooseAccounts={choose} />
         </Group>
       </Group>
       <Freshness item={data} />
@@ -79,13 +81,20 @@ export function ItemCard({ item, accounts, imported, busy, onRepair, onChooseAcc
 interface ItemMenuProps {
   itemId: string;
   name: string;
+  /** News can come without anybody signing in first. */
+  checkable: boolean;
   /** Null where the bank would not let anything be chosen any more. */
   onChooseAccounts: (() => void) | null;
 }
 
-function ItemMenu({ itemId, name, onChooseAccounts }: ItemMenuProps) {
+function ItemMenu({ itemId, name, checkable, onChooseAccounts }: ItemMenuProps) {
   const { api } = useServices();
   const [asking, setAsking] = useState(false);
+  const check = useMutation({
+    mutationFn: () => refreshItem(api, itemId),
+    onSuccess: ({ asked }) => toast(asked ? `${name} is asked for news` : `Looking for news from ${name}`),
+    onError: (error) => toastTrouble(`${name} was not checked`, error),
+  });
   const remove = useEdit({
     send: () => removeItem(api, itemId),
     onAnswer: () => {
@@ -97,6 +106,15 @@ function ItemMenu({ itemId, name, onChooseAccounts }: ItemMenuProps) {
   return (
     <>
       <MoreMenu label={`More for ${name}`}>
+        {checkable && (
+          <Menu.Item
+            leftSection={<RefreshCw size={16} aria-hidden />}
+            disabled={check.isPending}
+            onClick={() => check.mutate()}
+          >
+            Check now
+          </Menu.Item>
+        )}
         {onChooseAccounts !== null && (
           <Menu.Item leftSection={<ListChecks size={16} aria-hidden />} onClick={onChooseAccounts}>
             Add or remove accounts
