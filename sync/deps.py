@@ -85,9 +85,7 @@ def _plaid(settings: Settings) -> Plaid:
 
 
 def _vault(settings: Settings) -> Vault:
-    return open_vault(
-        settings.token_key_file, kms_key_id=settings.kms_key_id, endpoint_url=settings.kms_endpoint_url
-    )
+    return open_vault(settings.token_key_file, kms_key_id=settings.kms_key_id, endpoint_url=settings.kms_endpoint_url)
 
 
 def _firestore(settings: Settings) -> Firestore:
