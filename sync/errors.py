@@ -274,6 +274,13 @@ class LedgerNotEmpty(LivespendError):
     status = 409
 
 
+class IncidentRefused(LivespendError):
+    """The pages of an incident cannot be exported or replayed like this."""
+
+    code = "incident-refused"
+    status = 422
+
+
 # Plaid, by kind. `plaid_code`, `request_id` and the bank's own words ride along.
 
 

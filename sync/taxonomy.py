@@ -30,6 +30,12 @@ def detailed_codes() -> frozenset[str]:
     return frozenset(code for primary in primaries.values() for code in primary["detailed"])
 
 
+@cache
+def primary_codes() -> frozenset[str]:
+    """Every primary code of the edition at hand."""
+    return frozenset(json.loads(_FILE.read_text())["primaries"])
+
+
 def warn_of_unknown(connection: Connection) -> list[str]:
     """Logs each detailed code among the staged rows that is not in the taxonomy, once; answers them."""
     found = [row for row in connection.execute(_CODES) if row.code not in detailed_codes()]

@@ -12,6 +12,7 @@ import sys
 import click
 
 from sync.errors import LivespendError
+from workers.incident_commands import incident
 from workers.item_commands import items
 from workers.keys_commands import keys, tokens
 from workers.ledger_commands import ledger
@@ -31,6 +32,7 @@ livespend.add_command(links)
 livespend.add_command(keys)
 livespend.add_command(tokens)
 livespend.add_command(ledger)
+livespend.add_command(incident)
 
 
 @livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

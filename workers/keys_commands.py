@@ -14,6 +14,8 @@ from uuid import UUID
 
 import click
 
+from workers.quiet import quiet_deps
+
 if TYPE_CHECKING:
     from sync.deps import Deps
     from sync.rotation import Progress
@@ -51,7 +53,7 @@ def rewrap(as_json: bool) -> None:
     """Bring everything under the current key, in small steps. Exit status 1 if something did not open."""
     from sync import rotation
 
-    with _deps() as deps, _progress("rewrapping", quiet=as_json) as progress:
+    with quiet_deps() as deps, _progress("rewrapping", quiet=as_json) as progress:
         done = rotation.rewrap(deps, progress)
     _print({"current": done.current, "moved": done.moved, "overtaken": done.overtaken, "failed": done.failed}, as_json)
     sys.exit(1 if done.failed else 0)
@@ -63,7 +65,7 @@ def status(as_json: bool) -> None:
     """How many secrets are sealed under which key; opens each. Exit status 1 if one cannot be opened."""
     from sync import rotation
 
-    with _deps() as deps, _progress("opening", quiet=as_json) as progress:
+    with quiet_deps() as deps, _progress("opening", quiet=as_json) as progress:
         assert deps.vault is not None
         found: dict[str, Any] = {"current": deps.vault.current(), "sealed": rotation.count_keys(deps)}
         found["unopened"] = rotation.find_unopened(deps, progress)
@@ -77,7 +79,7 @@ def retire(key_id: str) -> None:
     """Take a key out of the key file for good. Refused while anything is sealed under it."""
     from sync import rotation
 
-    with _deps() as deps:
+    with quiet_deps() as deps:
         rotation.retire(deps, key_id)
     click.echo(f"{key_id} is retired")
 
@@ -98,7 +100,7 @@ def rotate_tokens(item: UUID | None, user: str | None, everything: bool, as_json
 
     if [item is not None, user is not None, everything].count(True) != 1:
         raise click.UsageError("say one of --item, --user, --all")
-    with _deps() as deps, _progress("exchanging", quiet=as_json) as progress:
+    with quiet_deps() as deps, _progress("exchanging", quiet=as_json) as progress:
         chosen = rotatable(deps, item_id=item, user_id=user)
         outcomes = Counter(_exchange_all(deps, chosen, progress))
     _print({"items": len(chosen), **outcomes}, as_json)
@@ -119,22 +121,6 @@ def _exchange_all(deps: Deps, chosen: list[UUID], progress: Progress) -> list[st
         if not {"busy", "later"} & set(ended.values()):
             break
     return list(ended.values())
-
-
-@contextmanager
-def _deps() -> Iterator[Deps]:
-    """The worker's dependencies, closed afterwards; logs stay out of the way of the answer on stdout."""
-    from sync import log
-    from sync.deps import build_deps
-    from sync.settings import NEEDS, read_settings
-
-    settings = read_settings(os.environ, needs=NEEDS["worker"])
-    log.configure("ERROR", settings.log_format, stream=sys.stderr)
-    deps = build_deps(settings, door="worker")
-    try:
-        yield deps
-    finally:
-        deps.engine.dispose()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from dataclasses import asdict
 
 import click
 
+from workers.quiet import quiet_deps
 from workers.tables import print_rows
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -27,9 +28,9 @@ def ledger() -> None:
 def digest(user: str | None, as_json: bool) -> None:
     """Two digests per user and in all: what the banks told, and what the users said. Equal ledgers have equal ones."""
     from sync.ledger_digest import digest_ledger
-    from workers.app import deps
 
-    found = digest_ledger(deps().engine, user)
+    with quiet_deps() as deps:
+        found = digest_ledger(deps.engine, user)
     if as_json:
         click.echo(json.dumps(found.as_json(), default=str))
         return
@@ -46,10 +47,9 @@ def digest(user: str | None, as_json: bool) -> None:
 def rebuild(from_pages: bool, url: str, user: str | None, as_json: bool) -> None:
     """Build the ledger again into an empty database. Exit status 1 unless both have the same digests."""
     from sync.rebuild import rebuild as build
-    from workers.app import deps
 
-    with _progress(quiet=as_json) as told:
-        found = build(deps(), url, user, told=told)
+    with quiet_deps() as deps, _progress(quiet=as_json) as told:
+        found = build(deps, url, user, told=told)
     if as_json:
         click.echo(json.dumps({**asdict(found), "equal": found.equal}, default=str))
     else:
