@@ -1,4 +1,4 @@
-import { act, render, screen, within } from "@testing-library/react";
+import { act, render, screen, waitFor, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import * as v from "valibot";
 import { expect, test } from "vitest";
@@ -97,6 +97,17 @@ test("where nothing explains a gap, no list stands there", async () => {
   const dialog = await open();
   expect(dialog.getByText(/Nothing here explains it/)).toBeInTheDocument();
   expect(dialog.queryByRole("list")).toBeNull();
+});
+
+test("Escape closes it, and the focus is where it was", async () => {
+  draw(createLiveStore());
+  await open();
+  await waitFor(() => expect(screen.getByRole("dialog")).toHaveFocus());
+
+  await userEvent.keyboard("{Escape}");
+
+  await waitFor(() => expect(screen.queryByRole("dialog")).toBeNull());
+  await waitFor(() => expect(line()).toHaveFocus());
 });
 
 test.each([

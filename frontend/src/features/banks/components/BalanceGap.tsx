@@ -10,7 +10,8 @@ export function BalanceGap({ account }: { account: Account }) {
   const words = gapWords(account);
   if (words === null) return null;
   return (
-    <Popover width={300} position="bottom-start" withArrow shadow="md" returnFocus>
+    // The focus goes in, though there is nothing to press: Escape is only heard there, and a reader reads on there.
+    <Popover width={300} position="bottom-start" withArrow shadow="md" trapFocus returnFocus>
       <Popover.Target>
         <Anchor component="button" type="button" size="xs" c="dimmed" underline="always" ta="start">
           {words.line}
