@@ -15,7 +15,7 @@ from flask import Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from sync import log as logs
-from sync.errors import InvalidFields, ItemAlreadyLinked, LivespendError, PlaidPaced, WebhookRejected
+from sync.errors import InvalidFields, ItemAlreadyLinked, LivespendError, PlaidPaced, PlaidRateLimited, WebhookRejected
 
 MEDIA_TYPE = "application/problem+json"
 log = logs.get("api")
@@ -125,7 +125,9 @@ def answer_unforeseen(error: Exception) -> Response:
 
 def retry_after(error: LivespendError) -> int:
     """Whole seconds after which a refused request may work: what our pace for Plaid says, else a few."""
-    return max(1, math.ceil(error.seconds)) if isinstance(error, PlaidPaced) else 5
+    if isinstance(error, PlaidPaced):
+        return max(1, math.ceil(error.seconds))
+    return 60 if isinstance(error, PlaidRateLimited) else 5  # Plaid's limits are per minute
 
 
 def problem(error: LivespendError, **more: Any) -> Response:

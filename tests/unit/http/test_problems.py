@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from api.auth import public
-from sync.errors import ItemNotFound, PlaidPaced
+from sync.errors import ItemNotFound, PlaidPaced, PlaidRateLimited
 
 
 def assert_problem(answer: TestResponse, status: int, code: str) -> dict[str, object]:
@@ -96,3 +96,12 @@ def test_a_call_that_our_pace_held_back_says_when_it_is_free(app: APIFlask):
 
     assert_problem(answer, 503, "plaid-paced")
     assert answer.headers["Retry-After"] == "42"
+
+
+def test_a_call_that_plaid_held_back_may_work_after_a_minute(app: APIFlask):
+    @app.get("/held-back")
+    @public
+    def held_back() -> None:
+        raise PlaidRateLimited("transactions_refresh")
+
+    assert app.test_client().get("/held-back").headers["Retry-After"] == "60"
