@@ -107,7 +107,7 @@ def sources(linked: Linked) -> list[dict[str, Any]]:
 def test_no_string_of_the_source_is_in_the_file(linked: Linked) -> None:
     lived(linked)
 
-    file, _ = exported(linked, Scrambler(hide_amounts=True, shift_days=-1203))
+    file, _ = exported(linked, Scrambler(hide_amounts=True, shift_days=-1203, _key=b"always the same"))
 
     text = zlib.decompress(file).decode()
     in_file = set(strings([json.loads(line) for line in text.splitlines()]))
@@ -115,8 +115,10 @@ def test_no_string_of_the_source_is_in_the_file(linked: Linked) -> None:
     assert len(told) > 60
     assert {"7391", "Erika Mustermann", "tx-hold-1", "cur-B", "2026-11-05", "to-cur-A"} <= told
     assert told & in_file == set()
-    words = {part for one in told for part in one.split() if len(part) > 2}
-    assert [word for word in words if word in text] == []
+    # Short ones, and numbers, turn up inside of others by chance; as values they are compared above.
+    words = {part for one in told for part in one.split() if len(part) > 4 and any(map(str.isalpha, part))}
+    assert len(words) > 30
+    assert [word for word in words if word.lower() in text.lower()] == []
     assert "location" not in text
     assert str(linked.item_id) not in text
 
