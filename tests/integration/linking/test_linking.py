@@ -129,13 +129,13 @@ def test_a_public_token_belongs_to_who_told_it_first(scene: Scene) -> None:
 
 
 def test_a_public_token_that_plaid_does_not_know_leaves_nothing_open_and_nobody_is_woken(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    scene: Scene, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     with pytest.raises(PlaidPublicToken):
         scene.exchange("public-sandbox-00000000-0000-0000-0000-000000000000")
 
     assert scene.intents() == ["refused"]
-    assert "link_lost" not in capsys.readouterr().out
+    assert "link_lost" not in capsys.readouterr().out + caplog.text
 
 
 def test_a_slow_request_that_the_sweep_has_overtaken_stores_nothing(scene: Scene) -> None:

@@ -96,7 +96,9 @@ def test_the_rows_of_a_closed_account_stay(held: Linked) -> None:
     assert {"b", "c", "d", "e"} <= set(held.live())
 
 
-def test_a_refused_cursor_begins_one_full_resync(held: Linked, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refused_cursor_begins_one_full_resync(
+    held: Linked, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
     """Vector 62: classified, one automatic full resync, an alert."""
     refused: Any = error("INVALID_FIELD", kind="INVALID_INPUT")
     held.bank.at("C1", (refused[0], _json(REFUSED)))
@@ -108,7 +110,7 @@ def test_a_refused_cursor_begins_one_full_resync(held: Linked, capsys: pytest.Ca
     assert held.item("status") == "ok"
     assert held.bank.calls == ["", "C1", ""]
     assert held.one("select user_category_id from entries where id = %s", held.entry("b")) == "TRAVEL"
-    assert "cursor_refused" in capsys.readouterr().out
+    assert "cursor_refused" in capsys.readouterr().out + caplog.text
 
 
 def test_a_bank_that_refuses_the_beginning_too_is_not_asked_over_and_over(held: Linked) -> None:

@@ -127,7 +127,7 @@ def test_an_exchange_that_was_killed_leaves_no_item_that_nobody_knows(
 
 
 def test_an_item_whose_token_died_with_the_process_is_told_to_the_operator(
-    scene: Scene, capsys: pytest.CaptureFixture[str]
+    scene: Scene, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """Vector 64: the exchange succeeded, the insert did not."""
     assert scene.exchange_in_child(scene.plaid.link("u1"), "link:answered") == KILLED
@@ -139,7 +139,7 @@ def test_an_item_whose_token_died_with_the_process_is_told_to_the_operator(
     told = scene.command("links", "--json")
     assert [(link["state"], link["user_id"]) for link in json.loads(told)["links"]] == [("lost", "u1")]
     assert "0 open, 1 lost" in scene.command("links")
-    assert "link_lost" in capsys.readouterr().out
+    assert "link_lost" in capsys.readouterr().out + caplog.text
 
 
 def test_an_item_that_plaid_will_not_remove_is_asked_for_until_it_does(scene: Scene) -> None:
