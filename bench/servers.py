@@ -1,0 +1,89 @@
+"""Firestore servers for benchmarks: the local one, and the vendor's emulator where it is on the machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from local.postgres import free_port
+
+# Signed in is enough: what rules cost is no part of these figures, that they are asked is.
+RULES = """rules_version = '2';
+service cloud.firestore { match /databases/{database}/documents {
+  match /{document=**} { allow get: if request.auth != null; allow list: if request.auth != null; } } }
+"""
+_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+
+
+@contextlib.contextmanager
+def local_firestore(rules: str = RULES) -> Iterator[int]:
+    """The local Firestore in memory; answers its port."""
+    with _rules_file(rules) as path:
+        port = free_port()
+        command = [sys.executable, "-m", "local.firestore", "--port", str(port), "--rules", str(path)]
+        with _running(command, port):
+            yield port
+
+
+@contextlib.contextmanager
+def vendors_emulator(rules: str = RULES) -> Iterator[int | None]:
+    """The vendor's emulator; None where it is not on the machine (FIRESTORE_EMULATOR_JAR, or beside gcloud)."""
+    jar = _jar()
+    if jar is None or shutil.which("java") is None:
+        yield None
+        return
+    with _rules_file(rules) as path:
+        port = free_port()
+        command = ["java", "-Xmx512m", "-cp", str(jar), _CLASS, "start", "--host=127.0.0.1", f"--port={port}"]
+        with _running([*command, f"--rules={path}"], port):
+            yield port
+
+
+def _jar() -> Path | None:
+    given = os.environ.get("FIRESTORE_EMULATOR_JAR")
+    if given:
+        return Path(given)
+    gcloud = shutil.which("gcloud")
+    if gcloud is None:
+        return None
+    found = sorted(Path(gcloud).resolve().parents[1].glob("platform/cloud-firestore-emulator/*.jar"))
+    return found[-1] if found else None
+
+
+@contextlib.contextmanager
+def _rules_file(rules: str) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bench.rules"
+        path.write_text(rules)
+        yield path
+
+
+@contextlib.contextmanager
+def _running(command: list[str], port: int) -> Iterator[None]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        until = time.monotonic() + 30
+        while not _answers(port):
+            if process.poll() is not None or time.monotonic() > until:
+                raise RuntimeError(f"{command[0]} did not start a server on port {port}")
+            time.sleep(0.05)
+        yield
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
