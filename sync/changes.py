@@ -2,7 +2,7 @@
 
 A mark lives from the ledger commit that made it (the triggers of migrations/sql/0001_marks.sql) until a mirror has
 shown its document and deletes it at exactly the version it claimed; a newer version of the same mark stays. A crash
-anywhere in between leaves the mark. Called by claims.py, lines.py and reconcile.py, inside their transactions.
+anywhere in between leaves the mark. Called by claims.py, acknowledger.py and reconcile.py, inside their transactions.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The rota: which owners wait for this mirror, which come back later, and which are under way.
 
 Pure over a monotonic clock that the caller hands in. An owner is in one place at a time: waiting, due at a later time,
-or under way. Nothing here is durable and nothing needs to be: the marks are in the ledger, and whatever is forgotten
-is found by the sweep. Called by mirror.py.
+or under way (`sent` to Firestore, or `closing` in the ledger). Nothing here is durable and nothing needs to be: the
+marks are in the ledger, and whatever is forgotten is found by the sweep. Called by the rooms of the mirror.
 """
 
 from __future__ import annotations
@@ -39,21 +39,44 @@ class Rota:
 
     def __init__(self) -> None:
         self.courses: dict[str, Course] = {}
-        self.under_way: set[str] = set()
+        self.sent: set[str] = set()
+        self.closing: set[str] = set()
         self._waiting: dict[str, None] = {}
         self._due: dict[str, float] = {}
         self._overdue: set[str] = set()
+        self._rang_meanwhile: set[str] = set()
 
     def course(self, owner: str) -> Course:
         """The owner's course, begun if there is none."""
         return self.courses.setdefault(owner, Course())
 
     def add(self, owner: str, *, overdue: bool = False) -> None:
-        """Queues an owner whose bell rang or whom the sweep found; one under way is looked at again anyway."""
+        """Queues an owner whose bell rang or whom the sweep found; for one under way the bell is remembered."""
         if overdue:
             self._overdue.add(owner)
-        if owner not in self.under_way and owner not in self._due and len(self._waiting) < _WAITING_MOST:
+        if self.is_under_way(owner):
+            self._rang_meanwhile.add(owner)
+        elif owner not in self._due and len(self._waiting) < _WAITING_MOST:
             self._waiting[owner] = None
+
+    def send(self, owner: str) -> None:
+        """The owner is with a sender: not to be taken."""
+        self.sent.add(owner)
+
+    def close(self, owner: str) -> None:
+        """The owner is with the acknowledger: not to be taken."""
+        self.closing.add(owner)
+
+    def closed(self, owner: str) -> bool:
+        """The owner came back; answers whether a bell rang, which may have been after its flag was cleared."""
+        self.closing.discard(owner)
+        rang = owner in self._rang_meanwhile
+        self._rang_meanwhile.discard(owner)
+        return rang
+
+    def is_under_way(self, owner: str) -> bool:
+        """Whether a commit, a read or an acknowledgement of the owner has not come back yet."""
+        return owner in self.sent or owner in self.closing
 
     def again(self, owner: str) -> None:
         """Queues an owner for the next round."""
@@ -104,4 +127,4 @@ class Rota:
     @property
     def idle(self) -> bool:
         """Whether nothing waits, is due or is under way."""
-        return not (self._waiting or self._due or self.under_way)
+        return not (self._waiting or self._due or self.sent or self.closing)

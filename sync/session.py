@@ -1,7 +1,8 @@
 """A mirror's connections: made to notice a dead peer within seconds, and the one that listens and locks.
 
 Who LISTENs hears an owner turn dirty; who holds an owner's advisory lock works on it. Both end with the connection,
-whatever the process does. The locks only spare work: nothing relies on them. Called by lines.py and reconcile.py.
+whatever the process does. The locks only spare work: nothing relies on them. Called by lines.py, acknowledger.py and
+reconcile.py.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from sync.changes import Connection
 
 CHANNEL = "livespend_dirty"
 APPLICATION = "livespend-mirror"
+CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError)
 _LOCK_CLASS = 0x6D6972  # "mir": keeps these advisory locks apart from anybody else's
 
 

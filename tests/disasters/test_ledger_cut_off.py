@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sync.session import connect
+
 
 def cut(database) -> int:
     """Ends every connection of the mirror's role, as a failover would."""
@@ -43,3 +45,36 @@ def test_a_lost_bell_is_found_by_the_sweep(books, running_mirror, database, even
     eventually(clean)
 
     assert_mirrored()
+
+
+def test_an_acknowledgement_that_was_cut_off_is_written_once_the_ledger_is_back(
+    books, running_mirror, gate, database, eventually, clean, firestore_server, assert_mirrored
+):
+    """The commit is in, its acknowledgement waits behind a lock when every line is cut: it is not done twice."""
+    ada = books()
+    rows = ada.add(3)
+    mirror = running_mirror(host=gate.address, sweep_seconds=600)
+    eventually(clean)
+    writer = connect(database.url())
+    with writer.cursor() as cursor:
+        cursor.execute("lock table mirror_state in share mode")
+        ada.annotate(rows[0], "shown, not acknowledged yet")
+        eventually(lambda: waits_for_a_lock(database))
+        sent = len(gate.seen)
+        assert cut(database) == 3
+    writer.rollback()
+    writer.close()
+
+    eventually(clean)
+
+    assert len(gate.seen) == sent
+    assert mirror.counts["read"] == 0
+    assert_mirrored()
+
+
+def waits_for_a_lock(database) -> bool:
+    """Whether a mirror's connection waits behind somebody."""
+    return database.sql(
+        "select count(*) from pg_stat_activity where usename = 'livespend_mirror' and wait_event_type = 'Lock' "
+        "and datname = current_database()"
+    ) == [(1,)]

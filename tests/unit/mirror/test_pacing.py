@@ -79,7 +79,20 @@ def test_a_postponed_owner_waits_whatever_rings():
 
 def test_an_owner_under_way_is_not_taken_twice():
     rota = Rota()
-    rota.under_way.add("users/u")
+    rota.send("users/u")
     rota.add("users/u")
+    rota.close("users/v")
+    rota.add("users/v")
 
     assert rota.pick(10) == []
+
+
+def test_a_bell_that_rings_while_an_owner_is_being_acknowledged_is_remembered():
+    """It may have rung after the flag was cleared: then nothing else would ever tell of the owner."""
+    rota = Rota()
+    rota.close("users/u")
+    rota.add("users/u")
+
+    assert rota.closed("users/u")
+    assert not rota.closed("users/u")
+    assert rota.idle

@@ -1,0 +1,109 @@
+"""What the rooms of one mirror share: who waits, how fast it may go, who sends, who acknowledges, and the counts.
+
+Made once per mirror; everything in it is touched by the mirror's own thread only, except where a room says otherwise
+(senders.py, acknowledger.py). Called by mirror.py, rounds.py and verdicts.py.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sync import log
+from sync.acknowledger import Acknowledger
+from sync.changes import Acknowledgement
+from sync.commits import Outcome
+from sync.deps import Deps
+from sync.firestore import Firestore
+from sync.lines import Lines
+from sync.pacing import Breaker, Lanes, Pace, backoff
+from sync.rota import Course, Rota
+from sync.senders import Senders
+
+
+class Shift:
+    """The state of one mirror at work."""
+
+    def __init__(self, deps: Deps) -> None:
+        assert deps.firestore is not None
+        settings = deps.settings
+        self.deps = deps
+        self.url = deps.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.firestore: Firestore = deps.firestore
+        self.log = log.get("sync.mirror")
+        self.senders = Senders(settings.mirror_concurrency)
+        self.acknowledger = Acknowledger(self.url, self.senders.wake)
+        self.lanes, self.breaker = Lanes(settings.mirror_concurrency), Breaker()
+        self.pace = Pace(settings.mirror_month_interval_seconds)
+        self.rota = Rota()
+        self.counts: Counter[str] = Counter()
+        self._open: Lines | None = None
+
+    # --- lines to the ledger ---
+
+    @property
+    def lines(self) -> Lines:
+        """The open lines; only between `connect` and `disconnect`."""
+        assert self._open is not None
+        return self._open
+
+    def connect(self) -> None:
+        """Opens new lines; raises one of CUT_OFF."""
+        self.disconnect()
+        self._open = Lines(self.url)
+
+    def disconnect(self) -> None:
+        """Closes the lines, and the locks with them. Twice is safe."""
+        if self._open is not None:
+            self._open.close()
+            self._open = None
+        self.rota.lose_locks()
+
+    def release(self, owners: Iterable[str]) -> None:
+        """Forgets owners and lets other mirrors take them."""
+        locked = [owner for owner in owners if self.rota.leave(owner)]
+        if locked and self._open is not None:
+            self._open.session.release(locked)
+
+    # --- an owner's way: sent, acknowledged, once more ---
+
+    def submit(self, owner: str, function: Callable[..., Outcome], *arguments: Any, **options: Any) -> None:
+        """Has a sender do this for the owner, who is under way until the outcome is judged."""
+        self.rota.send(owner)
+        self.senders.submit(owner, function, *arguments, **options)
+
+    def settle(self, settled: Acknowledgement) -> None:
+        """Has this acknowledged; the owner is under way until it is."""
+        self.counts["written"] += sum(not shown.held.deleted for shown in settled.shown)
+        self.counts["deleted"] += sum(shown.held.deleted for shown in settled.shown)
+        course = self.rota.course(settled.owner)
+        course.failures, course.fresh, course.observed, course.notes = 0, False, {}, {}
+        self.rota.close(settled.owner)
+        self.acknowledger.put(settled)
+
+    def check(self, owner: str) -> None:
+        """Has the dirty flag of an owner without marks looked at."""
+        self.rota.close(owner)
+        self.acknowledger.check(owner)
+
+    def again(self, owner: str, course: Course) -> None:
+        """At once the first times; then slower, since mirrors that only refuse each other's commits help nobody."""
+        course.failures += 1
+        if course.failures <= 3:
+            self.rota.again(owner)
+        else:
+            self.rota.postpone(owner, time.monotonic() + backoff(course.failures - 3))
+
+    def fail(self, owner: str) -> None:
+        """Later, with growing pauses."""
+        course = self.rota.course(owner)
+        course.failures += 1
+        self.rota.postpone(owner, time.monotonic() + 0.05 + backoff(course.failures))
+
+    def free(self) -> int:
+        """Commits that may be begun; a Firestore that is held to be down is asked one at a time."""
+        width = self.lanes.width
+        places = 1 if self.breaker.open else width if width < self.lanes.most else 2 * width
+        return max(0, places - len(self.rota.sent))
