@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, TypeAlias
 import psycopg2.extensions
 from psycopg2.extras import execute_values
 
+from sync.prepared import Statement
+
 Connection: TypeAlias = psycopg2.extensions.connection
 Cursor: TypeAlias = psycopg2.extensions.cursor
 
@@ -95,7 +97,7 @@ class Acknowledgement:
 
 
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
-_OWNERS = """
+_OWNERS = Statement("""
 select o.owner, o.epoch, o.number, (select count(*) from changes as c where c.owner = o.owner),
     (select first_month from mirror_window), u.id is not null, u.email, u.display_name,
     s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number
@@ -104,34 +106,32 @@ left join users as u on u.id = substr(o.owner, 7) and o.owner like 'users/%%'
 left join mirror_state as s on s.owner = o.owner and s.path = o.owner
 left join parked_documents as p on p.owner = o.owner and p.path = o.owner
 where o.owner = any (%s)
-"""
+""", "text[]")  # fmt: skip
 
-_MARKS = """
+_MARKS = Statement("""
 select c.owner, c.path, c.epoch, c.number, c.marked_at, s.update_time, s.deleted, s.digest, s.epoch, s.number,
     p.epoch, p.number
 from changes as c
 left join mirror_state as s on s.owner = c.owner and s.path = c.path
 left join parked_documents as p on p.owner = c.owner and p.path = c.path
 where c.owner = any (%s)
-"""
+""", "text[]")  # fmt: skip
 
 
 def read_owners(cursor: Cursor, owners: Sequence[str]) -> list[OwnerRow]:
     """Reads counters, heads and what Firestore is known to hold of the heads."""
-    cursor.execute(_OWNERS, (list(owners),))
     return [
         OwnerRow(row[0], Version(row[1], row[2]), row[3], row[4], row[5], row[6], row[7], _held(row[8:13]),
                  _version(row[13:15]))
-        for row in cursor.fetchall()
+        for row in _OWNERS.run(cursor, list(owners))
     ]  # fmt: skip
 
 
-def read_marks(cursor: Cursor, owners: Sequence[str]) -> list[Marked]:
-    """Reads all marks of the owners, with what Firestore is known to hold at each path."""
-    cursor.execute(_MARKS, (list(owners),))
+def read_marks(cursor: Cursor, owners: Sequence[str], count: int) -> list[Marked]:
+    """Reads all marks of the owners, about so many, with what Firestore is known to hold at each path."""
     return [
         Marked(row[0], Mark(row[1], Version(row[2], row[3]), row[4]), _held(row[5:10]), _version(row[10:12]))
-        for row in cursor.fetchall()
+        for row in _MARKS.run(cursor, list(owners), rows=count)
     ]
 
 

@@ -34,7 +34,7 @@ def read_claims(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int])
     """Claims what fits into one round; `rooms` limits the writes of owners whose requests were too large."""
     rows = {row.owner: row for row in read_owners(cursor, owners)}
     chosen, postponed = _choose(owners, rows)
-    parts = _parts(cursor, chosen, rooms)
+    parts = _parts(cursor, chosen, rooms, sum(rows[owner].marks for owner in chosen))
     documents = project(cursor, _paths(parts), rows)
     return Claims([_claim(rows[owner], part, documents) for owner, part in parts.items()], postponed)
 
@@ -62,9 +62,9 @@ class _Part:
     left: dict[str, Marked]
 
 
-def _parts(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int]) -> dict[str, _Part]:
+def _parts(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int], marks: int) -> dict[str, _Part]:
     by_owner: dict[str, dict[str, Marked]] = {owner: {} for owner in owners}
-    for marked in read_marks(cursor, owners):
+    for marked in read_marks(cursor, owners, marks):
         by_owner[marked.owner][marked.mark.path] = marked
     return {owner: _part(cursor, owner, marks, rooms.get(owner, REQUEST_WRITES)) for owner, marks in by_owner.items()}
 

@@ -19,6 +19,10 @@ class Lines:
     def __init__(self, url: str) -> None:
         self.session = Session(url)
         self._reading = connect(url)
+        with self._reading, self._reading.cursor() as cursor:
+            cursor.execute(
+                "set plan_cache_mode = force_generic_plan"
+            )  # of prepared statements: theirs are for few keys
         self._reading.set_session(isolation_level="REPEATABLE READ", readonly=True)
 
     def claim(self, owners: Sequence[str], rooms: Mapping[str, int]) -> Claims:

@@ -30,6 +30,7 @@ from sync.documents import (
     recurring_document,
     transaction_document,
 )
+from sync.prepared import Statement
 from sync.totals import totals_of
 
 Documents: TypeAlias = dict[str, Document | Unshowable]
@@ -74,20 +75,20 @@ def project(cursor: Cursor, paths: Iterable[str], owners: Mapping[str, OwnerRow]
 def months_of(cursor: Cursor, paths: Sequence[str]) -> dict[str, date]:
     """Answers the month each transaction path falls in now, or fell in last; unknown ones are left out."""
     keys = [found for path in paths if (found := place(path)) and found.kind == "transactions"]
-    cursor.execute(_MONTHS_OF, _columns(_uuids((key.user_id, key.id) for key in keys)))
-    return {f"users/{user_id}/transactions/{entry_id}": month for user_id, entry_id, month in cursor.fetchall()}
+    rows = _MONTHS_OF.run(cursor, *_columns(_uuids((key.user_id, key.id) for key in keys)))
+    return {f"users/{user_id}/transactions/{entry_id}": month for user_id, entry_id, month in rows}
 
 
 # --- transactions ---
 
-_MONTHS_OF = """
+_MONTHS_OF = Statement("""
 select w.user_id, w.id, coalesce(max(t.month) filter (where t.removed_at is null), max(t.month))
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join transactions as t on t.entry_id = w.id and t.user_id = w.user_id
 group by w.user_id, w.id
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
-_TRANSACTIONS = """
+_TRANSACTIONS = Statement("""
 select t.user_id, e.id::text, t.month, t.spent_on, t.date, t.authorized_date, t.name, t.merchant_name, t.amount,
     t.iso_currency, t.unofficial_currency, e.user_category_id, e.rule_category_id, t.bank_category_id,
     t.bank_category_detailed, e.note, t.pending, t.source, t.account_id::text, t.payment_channel,
@@ -101,35 +102,33 @@ join entries as e on e.id = w.id and e.removed_at is null
 join transactions as t on t.entry_id = e.id and t.user_id = w.user_id and t.removed_at is null
 left join reviews as r on r.shown_entry_id = e.id
 where t.month >= (select first_month from mirror_window)
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
 Keys: TypeAlias = list[tuple[str, str]]
 FirstMonths: TypeAlias = Mapping[str, date | None]
 
 
 def _transactions(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_TRANSACTIONS, _columns(_uuids(keys)))
     return {
         f"users/{row[0]}/transactions/{row[1]}": _try(transaction_document, row[2:], month=row[2])
-        for row in cursor.fetchall()
+        for row in _TRANSACTIONS.run(cursor, *_columns(_uuids(keys)))
     }
 
 
 # --- months ---
 
-_MONTHS = totals_of("select * from unnest(%s::text[], %s::date[]) as w(user_id, month)")
+_MONTHS = Statement(totals_of("select * from unnest(%s::text[], %s::date[]) as w(user_id, month)"), "text[]", "date[]")
 
-_BUDGETS_OF = """
+_BUDGETS_OF = Statement("""
 select user_id, id::text, category_id, iso_currency, limit_amount, starts_month from budgets
 where user_id = any (%s) and removed_at is null order by user_id, id
-"""
+""", "text[]")  # fmt: skip
 
 
 def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
     wanted = [(user_id, month) for user_id, name in keys if (month := _month(name)) is not None]
-    cursor.execute(_MONTHS, _columns(wanted))
     totals: dict[tuple[str, date], list[Total]] = defaultdict(list)
-    for user_id, month, *rest in cursor.fetchall():
+    for user_id, month, *rest in _MONTHS.run(cursor, *_columns(wanted)):
         totals[user_id, month].append(Total(*rest))
     budgets = _budgets_of(cursor, sorted({user_id for user_id, _ in totals}))
     return {
@@ -143,30 +142,29 @@ def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
 def _budgets_of(cursor: Cursor, user_ids: list[str]) -> Mapping[str, list[Budget]]:
     budgets: dict[str, list[Budget]] = defaultdict(list)
     if user_ids:
-        cursor.execute(_BUDGETS_OF, (user_ids,))
-        for user_id, *rest in cursor.fetchall():
+        for user_id, *rest in _BUDGETS_OF.run(cursor, user_ids):
             budgets[user_id].append(Budget(*rest))
     return budgets
 
 
 # --- accounts, items, categories, budgets ---
 
-_ACCOUNTS = """
+_ACCOUNTS = Statement("""
 select a.user_id, a.id::text, a.item_id::text, a.name, a.official_name, a.mask, a.type, a.subtype, a.iso_currency,
     a.unofficial_currency, a.current_balance, a.available_balance, a.credit_limit, a.closed_at is not null,
     c.state, c.gap, c.since_day, c.likely, c.reason
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join accounts as a on a.id = w.id and a.user_id = w.user_id and a.removed_at is null
 left join balance_checks as c on c.id = a.id
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
 
 def _accounts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_ACCOUNTS, _columns(_uuids(keys)))
-    return {f"users/{row[0]}/accounts/{row[1]}": _try(account_document, row[2:]) for row in cursor.fetchall()}
+    rows = _ACCOUNTS.run(cursor, *_columns(_uuids(keys)))
+    return {f"users/{row[0]}/accounts/{row[1]}": _try(account_document, row[2:]) for row in rows}
 
 
-_ITEMS = """
+_ITEMS = Statement("""
 select i.user_id, i.id::text, i.institution_id, i.institution_name, i.status, i.error_code, i.error_message,
     i.consent_expires_at,
     case when i.status in ('ok', 'pending_disconnect') then coalesce(f.state, 'ok') else 'broken' end,
@@ -174,62 +172,62 @@ select i.user_id, i.id::text, i.institution_id, i.institution_name, i.status, i.
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join items as i on i.id = w.id and i.user_id = w.user_id and i.removed_at is null
 left join item_freshness as f on f.id = i.id
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
 
 def _items(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_ITEMS, _columns(_uuids(keys)))
-    return {f"users/{row[0]}/items/{row[1]}": item_document(row[2:]) for row in cursor.fetchall()}
+    rows = _ITEMS.run(cursor, *_columns(_uuids(keys)))
+    return {f"users/{row[0]}/items/{row[1]}": item_document(row[2:]) for row in rows}
 
 
-_CATEGORIES = """
+_CATEGORIES = Statement("""
 select c.user_id, c.id, c.name
 from unnest(%s::text[], %s::text[]) as w(user_id, id)
 join categories as c on c.id = w.id and c.user_id = w.user_id and c.removed_at is null
-"""
+""", "text[]", "text[]")  # fmt: skip
 
 
 def _categories(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_CATEGORIES, _columns(keys))
-    return {f"users/{row[0]}/categories/{row[1]}": {"name": row[2]} for row in cursor.fetchall()}
+    rows = _CATEGORIES.run(cursor, *_columns(keys))
+    return {f"users/{row[0]}/categories/{row[1]}": {"name": row[2]} for row in rows}
 
 
-_BUDGETS = """
+_BUDGETS = Statement("""
 select b.user_id, b.id::text, b.category_id, b.iso_currency, b.limit_amount, b.starts_month
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join budgets as b on b.id = w.id and b.user_id = w.user_id and b.removed_at is null
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
 
 def _budgets(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_BUDGETS, _columns(_uuids(keys)))
-    return {f"users/{row[0]}/budgets/{row[1]}": _try(budget_document, Budget(*row[1:])) for row in cursor.fetchall()}
+    rows = _BUDGETS.run(cursor, *_columns(_uuids(keys)))
+    return {f"users/{row[0]}/budgets/{row[1]}": _try(budget_document, Budget(*row[1:])) for row in rows}
 
 
-_IMPORTS = """
+_IMPORTS = Statement("""
 select i.user_id, i.item_id::text, i.phase, i.pages, i.rows, i.rows_stored, i.stored_from, i.started_at, i.finished_at
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join imports as i on i.item_id = w.id and i.user_id = w.user_id
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
 
 def _imports(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_IMPORTS, _columns(_uuids(keys)))
-    return {f"users/{row[0]}/imports/{row[1]}": import_document(row[2:]) for row in cursor.fetchall()}
+    rows = _IMPORTS.run(cursor, *_columns(_uuids(keys)))
+    return {f"users/{row[0]}/imports/{row[1]}": import_document(row[2:]) for row in rows}
 
 
-_RECURRING = """
+_RECURRING = Statement("""
 select r.user_id, r.id::text, r.account_id::text, r.direction, r.description, r.merchant_name, r.frequency, r.status,
     r.active, r.first_date, r.last_date, r.next_date, r.average_amount, r.last_amount, r.iso_currency,
     r.unofficial_currency, r.bank_category_id, r.transaction_count
 from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join recurring_streams as r on r.id = w.id and r.user_id = w.user_id and r.removed_at is null
-"""
+""", "text[]", "uuid[]")  # fmt: skip
 
 
 def _recurring(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_RECURRING, _columns(_uuids(keys)))
-    return {f"users/{row[0]}/recurring/{row[1]}": _try(recurring_document, row[2:]) for row in cursor.fetchall()}
+    rows = _RECURRING.run(cursor, *_columns(_uuids(keys)))
+    return {f"users/{row[0]}/recurring/{row[1]}": _try(recurring_document, row[2:]) for row in rows}
 
 
 KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
