@@ -1,8 +1,8 @@
-"""Documents in Firestore's raw protobuf classes, and their digests.
+"""Documents on their way to Firestore and back, and their digests.
 
-Raw classes on purpose: encoding through the client library's wrappers costs ten times as much per document. Pure;
-raises Unencodable for what the wire format cannot carry, so that one document cannot stop its owner. Called by plan.py
-(to write), firestore.py and reconcile.py (to compare what was read).
+What is written is put on the wire by hand (wire.py), what was read comes in protobuf's raw classes; the digests of both
+are taken over the same bytes. Pure; raises Unencodable for what the wire format cannot carry, so that one document
+cannot stop its owner. Called by plan.py (to write), commits.py and reconcile.py (to compare what was read).
 """
 
 from __future__ import annotations
@@ -13,14 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.cloud.firestore_v1.types import document as document_types
-from google.cloud.firestore_v1.types import firestore as rpc_types
-from google.cloud.firestore_v1.types import write as write_types
 
+from sync import wire
 from sync.changes import Version
+from sync.wire import Fields
 
 DocumentPb = document_types.Document.pb()
-WritePb = write_types.Write.pb()
-CommitRequest = rpc_types.CommitRequest.pb()
 
 # What a document tells about its own mirroring, in no digest: a head is never written twice alike, and the time of the
 # marks is forgotten once they are acknowledged.
@@ -28,55 +26,18 @@ VOLATILE_OF_HEAD = ("mirrorHead", "mirroredAt", "commit")
 VOLATILE_OF_MONTH = ("reflectsAt",)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Unencodable(ValueError):
     """This document has a value that Firestore's wire format cannot carry."""
 
 
-def encode(fields: Mapping[str, Any]) -> Any:
-    """Builds a write of a document, still without name and precondition; raises Unencodable."""
-    write = WritePb()
-    target = write.update.fields
+def encode(content: Mapping[str, Any]) -> Fields:
+    """Puts a document on the wire, still without name and precondition; raises Unencodable."""
     try:
-        for key, content in fields.items():
-            _put(target[key], content)
+        return wire.fields(content)
     except (ValueError, TypeError) as error:
         raise Unencodable(str(error)) from error
-    return write
-
-
-def _put(value: Any, content: Any) -> None:
-    kind = type(content)
-    if kind is str:
-        value.string_value = content
-    elif content is None:
-        value.null_value = 0
-    elif kind is bool:
-        value.boolean_value = content
-    elif kind is int:
-        value.integer_value = content
-    elif kind is dict:
-        value.map_value.SetInParent()
-        fields = value.map_value.fields
-        for key, inner in content.items():
-            _put(fields[key], inner)
-    elif kind is list:
-        value.array_value.SetInParent()
-        for inner in content:
-            _put(value.array_value.values.add(), inner)
-    elif kind is datetime:
-        put_time(value.timestamp_value, content)
-    else:
-        raise TypeError(f"{kind.__name__} is no type of a document")
-
-
-def put_time(timestamp: Any, moment: datetime) -> None:
-    """Stores a moment exactly; a float would lose microseconds, and an update time must match to the microsecond."""
-    micros = (moment - _EPOCH) // _MICROSECOND
-    timestamp.seconds, rest = divmod(micros, 1_000_000)
-    timestamp.nanos = rest * 1000
 
 
 def get_time(timestamp: Any) -> datetime:
@@ -85,17 +46,27 @@ def get_time(timestamp: Any) -> datetime:
 
 
 def digest(document: Any, path: str) -> bytes:
-    """Digest of a document's content, its version included: equal digests mean equal documents."""
+    """Digest of a document's content, its version included: equal digests mean equal documents.
+
+    Takes what `encode` made, or what was read.
+    """
     volatile = volatile_fields(path)
-    if volatile or document.name or document.HasField("update_time"):
-        bare = DocumentPb()
-        bare.CopyFrom(document)
-        for key in ("name", "create_time", "update_time"):
-            bare.ClearField(key)
-        for key in volatile:
-            bare.fields.pop(key, None)
-        document = bare
-    return hashlib.blake2b(document.SerializeToString(deterministic=True), digest_size=16).digest()
+    if isinstance(document, Fields):
+        body = document.without(volatile) if volatile else document.body
+    else:
+        body = _body(document, volatile)
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def _body(document: Any, left_out: tuple[str, ...]) -> bytes:
+    bare = DocumentPb()
+    bare.CopyFrom(document)
+    for key in ("name", "create_time", "update_time"):
+        bare.ClearField(key)
+    for key in left_out:
+        bare.fields.pop(key, None)
+    body: bytes = bare.SerializeToString(deterministic=True)
+    return body
 
 
 def volatile_fields(path: str) -> tuple[str, ...]:
@@ -126,22 +97,11 @@ def nameable(path: str) -> bool:
     )
 
 
-def guarded(write: Any, name: str, update_time: datetime | None) -> Any:
-    """Completes an encoded write of a whole document; without an update time it may only create."""
-    write.update.name = name
-    _require(write, update_time)
-    return write
+def guarded(encoded: Fields, name: str, update_time: datetime | None) -> bytes:
+    """A write of a whole document; without an update time it may only create."""
+    return wire.update(encoded.body, name.encode(), wire.required(update_time))
 
 
-def delete_write(name: str, update_time: datetime) -> Any:
+def delete_write(name: str, update_time: datetime) -> bytes:
     """A deletion of exactly the document that was seen."""
-    write = WritePb(delete=name)
-    _require(write, update_time)
-    return write
-
-
-def _require(write: Any, update_time: datetime | None) -> None:
-    if update_time is None:
-        write.current_document.exists = False
-    else:
-        put_time(write.current_document.update_time, update_time)
+    return wire.delete(name.encode(), wire.required(update_time))

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import grpc
 from google.cloud.firestore_v1.types import firestore as rpc_types
 
-from sync.encode import CommitRequest, get_time
+from sync import wire
+from sync.encode import get_time
 from sync.errors import (
     FirestoreDenied,
     FirestoreError,
@@ -86,16 +87,15 @@ class Firestore:
         """A full name's path."""
         return name[len(self._documents) + 1 :]
 
-    def commit(self, writes: Sequence[Any], *, seconds: float = COMMIT_SECONDS) -> Committed:
+    def commit(self, writes: Sequence[bytes], *, seconds: float = COMMIT_SECONDS) -> Committed:
         """Applies all writes or none. Raises FirestoreRefused, FirestorePoison, FirestoreQuota, FirestoreDenied (not
         applied) or FirestoreTransient (applied or not: unknown, and it may still be applied later)."""
-        request = CommitRequest(database=self._database, writes=writes)
+        request = wire.commit(self._database, writes)
         try:
             answer = self._call("Commit")(request, timeout=seconds, metadata=self._metadata)
         except grpc.RpcError as error:
             raise _translated(error) from error
-        times = [get_time(r.update_time) if r.HasField("update_time") else None for r in answer.write_results]
-        return Committed(get_time(answer.commit_time), times)
+        return Committed(get_time(answer.commit_time), list(_update_times(answer.write_results)))
 
     def clock(self) -> datetime:
         """Firestore's own time: what is read after this call holds every commit before it. Raises FirestoreError."""
@@ -173,7 +173,7 @@ class Firestore:
                 answer = getattr(rpc_types, _ANSWERS[method]).pb()
                 call = self._calls[method] = kind(
                     _SERVICE + method,
-                    request_serializer=lambda request: request.SerializeToString(),
+                    request_serializer=None if method == "Commit" else lambda request: request.SerializeToString(),
                     response_deserializer=answer.FromString,
                 )
         return call
@@ -200,6 +200,19 @@ _ANSWERS = {
     "ListCollectionIds": "ListCollectionIdsResponse",
     "ListDocuments": "ListDocumentsResponse",
 }
+
+
+def _update_times(results: Iterable[Any]) -> Iterator[datetime | None]:
+    """Most documents of a commit were written at one moment: it is read once."""
+    last, moment = (0, 0), None
+    for result in results:
+        if not result.HasField("update_time"):
+            yield None
+            continue
+        stamp = result.update_time
+        if moment is None or (stamp.seconds, stamp.nanos) != last:
+            last, moment = (stamp.seconds, stamp.nanos), get_time(stamp)
+        yield moment
 
 
 def _translated(error: grpc.RpcError) -> FirestoreError:

@@ -13,12 +13,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, delete_write, digest, encode, guarded, nameable
 from sync.projection import Documents
+from sync.wire import Fields
 
 
 class Observed(NamedTuple):
@@ -78,7 +79,7 @@ class Write(NamedTuple):
     """One write of a commit; digest None = a deletion; `claimed` = its mark is acknowledged with it."""
 
     path: str
-    request: Any
+    request: bytes
     digest: bytes | None
     version: Version
     claimed: bool
@@ -98,7 +99,7 @@ class Plan:
 
     def size(self) -> int:
         """Bytes of the request, nearly."""
-        return sum(write.request.ByteSize() + 8 for write in self.writes)
+        return sum(len(write.request) + 8 for write in self.writes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ class _Planner:
         if encoded is None:
             self.settled.marks.append((path, version))
             return
-        basis, seen = self._basis(path), digest(encoded.update, path)
+        basis, seen = self._basis(path), digest(encoded, path)
         if not self._adopted(path, version, basis, seen):
             self._put(path, version, encoded, seen, basis.update_time, claimed=True)
 
@@ -226,11 +227,11 @@ class _Planner:
         if content is None or isinstance(content, Unshowable) or unknown:
             return
         encoded = self._encoded(path, version, {**content, "complete": False}, parks=False)
-        if encoded is not None and (seen := digest(encoded.update, path)) != basis.digest:
+        if encoded is not None and (seen := digest(encoded, path)) != basis.digest:
             self._put(path, version, encoded, seen, basis.update_time, claimed=False)
 
     def _put(
-        self, path: str, version: Version, encoded: Any, seen: bytes, update_time: datetime | None, *, claimed: bool
+        self, path: str, version: Version, encoded: Fields, seen: bytes, update_time: datetime | None, *, claimed: bool
     ) -> None:
         self.needs_head = self.needs_head or (update_time is None and path != self.owner)
         request = guarded(encoded, self.name_of(path), update_time)
@@ -289,7 +290,7 @@ class _Planner:
         encoded = self._encoded(self.owner, version, self._head_content(), parks=claimed)
         if encoded is not None:
             update_time = self._basis(self.owner).update_time
-            self._put(self.owner, version, encoded, digest(encoded.update, self.owner), update_time, claimed=claimed)
+            self._put(self.owner, version, encoded, digest(encoded, self.owner), update_time, claimed=claimed)
         elif claimed:
             self.settled.marks.append((self.owner, version))
 
@@ -329,7 +330,7 @@ class _Planner:
 
     def _encoded(
         self, path: str, version: Version, content: Document | Unshowable, *, parks: bool = True
-    ) -> Any | None:
+    ) -> Fields | None:
         """Encodes the document, or what stands in for one that cannot be shown; None if not even that is accepted."""
         note = self._note(path, version)
         reason: tuple[str, str] | None = None

@@ -140,10 +140,10 @@ def _version(state: Held | None, document: Any | None) -> Version:
 def _digest(path: str, version: Version, content: Document | Unshowable, owner: OwnerRow, parked: bool) -> bytes:
     if not parked and not isinstance(content, Unshowable):
         try:
-            return digest(encode(versioned(version, content)).update, path)
+            return digest(encode(versioned(version, content)), path)
         except Unencodable:
             pass
-    return digest(encode(stand_in(path, version, content, owner)).update, path)
+    return digest(encode(stand_in(path, version, content, owner)), path)
 
 
 def _judge(comparison: Comparison, path: str, wanted: bytes | None, there: bytes | None) -> None:

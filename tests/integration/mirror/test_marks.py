@@ -7,7 +7,6 @@ import threading
 import pytest
 
 from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty
-from sync.encode import get_time
 from sync.session import connect
 
 
@@ -119,13 +118,3 @@ def test_a_flag_is_not_cleared_over_a_mark_committed_meanwhile(books, database, 
         writer.join()
 
     assert lost == []
-
-
-def test_update_times_keep_every_microsecond():
-    from sync.encode import WritePb, put_time
-
-    write = WritePb()
-    moment = get_time(write.current_document.update_time).replace(year=2026, microsecond=999_999)
-    put_time(write.current_document.update_time, moment)
-
-    assert get_time(write.current_document.update_time) == moment

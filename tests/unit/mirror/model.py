@@ -14,9 +14,13 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, NamedTuple
 
+from google.cloud.firestore_v1.types import write as write_types
+
 from sync.changes import Held, Mark, Marked, OwnerRow, Version
 from sync.encode import get_time
 from sync.plan import Claim, Observed, Stamp, make_plan
+
+WritePb = write_types.Write.pb()
 
 HEAD, ONE, TWO = PATHS = ("users/u", "users/u/categories/one", "users/u/categories/two")
 Script = tuple[tuple[str | None, ...], tuple[str | None, ...]]
@@ -332,7 +336,7 @@ def _plan(
 
 
 def _put(write: Any) -> Put:
-    precondition = write.request.current_document
+    precondition = WritePb.FromString(write.request).current_document
     after = None if precondition.WhichOneof("condition_type") == "exists" else _tick(get_time(precondition.update_time))
     content = b"head" if write.path == HEAD else write.digest
     return Put(write.path, after, content, write.version, write.claimed)
@@ -361,7 +365,7 @@ def _digest(content: str | None, version: Version) -> bytes:
     from sync.documents import versioned
     from sync.encode import digest, encode
 
-    return digest(encode(versioned(version, {"name": content})).update, ONE)
+    return digest(encode(versioned(version, {"name": content})), ONE)
 
 
 def _at(tick: int) -> datetime:
