@@ -34,9 +34,10 @@ group by 1, 2, 3 order by 1, 2, 3
 _COUNTS = """
 select count(t.id), count(t.id) filter (where coalesce(t.authorized_date, t.date) < w.first_month),
        count(distinct date_trunc('month', coalesce(t.authorized_date, t.date)))
-from mirror_window w
+from owners w
 left join (transactions t join entries e on e.id = t.entry_id and e.removed_at is null)
     on t.user_id = %(uid)s and t.removed_at is null
+where w.owner = 'users/' || %(uid)s
 group by w.first_month
 """
 _SUMS = """
@@ -49,7 +50,7 @@ group by 1, 2
 _OTHERS = """
 select (select count(*) from accounts where user_id = %(uid)s and removed_at is null),
        (select count(*) from items where user_id = %(uid)s and removed_at is null),
-       (select to_char(first_month, 'YYYY-MM') from mirror_window)
+       (select to_char(first_month, 'YYYY-MM') from owners where owner = 'users/' || %(uid)s)
 """
 
 _COUNTED = ("transactions", "accounts", "items")

@@ -99,7 +99,7 @@ class Acknowledgement:
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
 _OWNERS = Statement("""
 select o.owner, o.epoch, o.number, (select count(*) from changes as c where c.owner = o.owner),
-    (select first_month from mirror_window), u.id is not null, u.email, u.display_name,
+    o.first_month, u.id is not null, u.email, u.display_name,
     s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number
 from owners as o
 left join users as u on u.id = substr(o.owner, 7) and o.owner like 'users/%%'

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import grpc
 from google.cloud.firestore_v1.types import firestore as rpc_types
+from google.cloud.firestore_v1.types import query as query_types
 
 from sync import wire
 from sync.encode import get_time
@@ -61,6 +62,27 @@ class Committed(NamedTuple):
 
     commit_time: datetime
     update_times: list[datetime | None]
+
+
+class Meter:
+    """Counts the reads of one piece of work, as Firestore charges for them. This one allows every read."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def take(self, reads: int) -> int:
+        """Counts up to so many reads and answers how many are allowed, at least one; a budget raises instead."""
+        self.reads += reads
+        return reads
+
+    def give_back(self, reads: int) -> None:
+        """What was taken and not used."""
+        self.reads -= reads
+
+    def take_all(self, reads: int) -> None:
+        """Counts exactly so many reads, in as many parts as it takes."""
+        while reads > 0:
+            reads -= self.take(reads)
 
 
 class Firestore:
@@ -129,19 +151,60 @@ class Firestore:
             if not token:
                 return names
 
-    def documents(self, parent: str, collection: str) -> Iterator[Any]:
+    def documents(self, parent: str, collection: str, meter: Meter | None = None) -> Iterator[Any]:
         """Streams all documents of a collection; `parent` is a document's path or "". Raises FirestoreError."""
         token = ""
         while True:
-            request = rpc_types.ListDocumentsRequest.pb()(
-                parent=self.name(parent).rstrip("/"), collection_id=collection, page_size=_READ_AT_ONCE,
-                page_token=token, show_missing=parent == "",
-            )  # fmt: skip
-            answer = self._unary("ListDocuments", request)
-            yield from answer.documents
-            token = answer.next_page_token
+            documents, token = self.page(parent, collection, token, meter=meter)
+            yield from documents
             if not token:
                 return
+
+    def page(
+        self, parent: str, collection: str, token: str, *, size: int = _READ_AT_ONCE, meter: Meter | None = None
+    ) -> tuple[list[Any], str]:
+        """Reads one page of a collection and answers the next one's token, "" after the last. Raises FirestoreError."""
+        meter = meter or Meter()
+        size = meter.take(size)
+        request = rpc_types.ListDocumentsRequest.pb()(
+            parent=self.name(parent).rstrip("/"), collection_id=collection, page_size=size,
+            page_token=token, show_missing=parent == "",
+        )  # fmt: skip
+        answer = self._unary("ListDocuments", request)
+        meter.give_back(size - max(1, len(answer.documents)))
+        return list(answer.documents), answer.next_page_token
+
+    def documents_of_month(self, owner: str, month: str, meter: Meter) -> Iterator[Any]:
+        """Streams an owner's transactions of a month, by what they say of themselves. Raises FirestoreError."""
+        last = ""
+        while True:
+            size = meter.take(_READ_AT_ONCE)
+            query = _of_month(month)
+            query.limit.value = size
+            query.order_by.add(field=_Field(field_path="__name__"), direction=1)
+            if last:
+                query.start_at.values.add(reference_value=last)
+            request = rpc_types.RunQueryRequest.pb()(parent=self.name(owner), structured_query=query)
+            found = [answer.document for answer in self._stream("RunQuery", request) if answer.HasField("document")]
+            meter.give_back(size - max(1, len(found)))
+            yield from found
+            if len(found) < size:
+                return
+            last = found[-1].name
+
+    def count(self, owner: str, collection: str, meter: Meter, *, month: str | None = None) -> int:
+        """Counts a collection of an owner, or its documents of one month: one read per thousand. Raises
+        FirestoreError."""
+        query = _of_month(month) if month else _Query(**{"from": [{"collection_id": collection}]})
+        wanted = {"structured_query": query, "aggregations": [{"alias": "all", "count": {}}]}
+        request = rpc_types.RunAggregationQueryRequest.pb()(
+            parent=self.name(owner), structured_aggregation_query=wanted
+        )
+        meter.take(1)
+        counts = [answer.result.aggregate_fields["all"].integer_value
+                  for answer in self._stream("RunAggregationQuery", request) if answer.HasField("result")]  # fmt: skip
+        meter.take_all(max(0, -(-sum(counts) // 1000) - 1))
+        return sum(counts)
 
     def close(self) -> None:
         """Closes the connection. Closing twice is safe."""
@@ -169,7 +232,7 @@ class Firestore:
             with self._connecting:
                 if self._channel is None:
                     self._channel = self._open()
-                kind = self._channel.unary_stream if method == "BatchGetDocuments" else self._channel.unary_unary
+                kind = self._channel.unary_stream if method in _STREAMS else self._channel.unary_unary
                 answer = getattr(rpc_types, _ANSWERS[method]).pb()
                 call = self._calls[method] = kind(
                     _SERVICE + method,
@@ -199,7 +262,18 @@ _ANSWERS = {
     "BatchGetDocuments": "BatchGetDocumentsResponse",
     "ListCollectionIds": "ListCollectionIdsResponse",
     "ListDocuments": "ListDocumentsResponse",
+    "RunQuery": "RunQueryResponse",
+    "RunAggregationQuery": "RunAggregationQueryResponse",
 }
+_STREAMS = frozenset({"BatchGetDocuments", "RunQuery", "RunAggregationQuery"})
+_Query = query_types.StructuredQuery.pb()
+_Field = query_types.StructuredQuery.FieldReference.pb()
+_EQUAL = query_types.StructuredQuery.FieldFilter.Operator.EQUAL
+
+
+def _of_month(month: str) -> Any:
+    equal = {"field": {"field_path": "month"}, "op": _EQUAL, "value": {"string_value": month}}
+    return _Query(**{"from": [{"collection_id": "transactions"}], "where": {"field_filter": equal}})
 
 
 def _update_times(results: Iterable[Any]) -> Iterator[datetime | None]:

@@ -659,9 +659,12 @@ owners = Table(
     _counted("number", BigInteger),
     Column("dirty", Boolean, nullable=False, server_default=text("false")),
     _time("dirty_since"),
+    Column("first_month", Date),
     CheckConstraint("owner ~ '^(users|households)/[^/]+$'", name="owner"),
+    CheckConstraint("extract(day from first_month) = 1", name="first_month"),
 )
 Index("ix_owners_dirty", owners.c.dirty_since, postgresql_where=text("dirty"))
+Index(None, owners.c.first_month)
 
 
 def _document_key() -> tuple[Any, ...]:
@@ -768,6 +771,73 @@ mirror_window = Table(
     metadata,
     Column("singleton", Boolean, primary_key=True, server_default=text("true")),
     Column("first_month", Date, nullable=False),
+    Column("months", Integer),
+    _time("started_at"),
+    _time("finished_at"),
+    _counted("moved", BigInteger),
     CheckConstraint("singleton", name="singleton"),
     CheckConstraint("extract(day from first_month) = 1", name="first_month"),
+    CheckConstraint("months between 1 and 240", name="months"),
+)
+
+mirror_audits = Table(
+    "mirror_audits",
+    metadata,
+    Column("owner", _ID, primary_key=True),
+    _time("audited_at"),
+    _time("full_at"),
+    _time("taken_until"),
+    Column("level", Text),
+    Column("outcome", Text),
+    _counted("documents"),
+    _counted("damaged"),
+    _counted("repaired"),
+    _counted("reads"),
+    CheckConstraint("level in ('counts', 'documents', 'full')", name="level"),
+    CheckConstraint("outcome in ('equal', 'busy', 'damaged', 'too-large', 'unfinished', 'failed')", name="outcome"),
+)
+Index("ix_mirror_audits_audited_at", mirror_audits.c.audited_at.nulls_first())
+Index("ix_mirror_audits_full_at", mirror_audits.c.full_at.nulls_first())
+
+mirror_repairs = Table(
+    "mirror_repairs",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("owner", _ID, nullable=False),
+    Column("path", _ID, nullable=False),
+    Column("kind", Text, nullable=False),
+    _time("known_update_time"),
+    Column("observed_update_time", _TIME, nullable=False),
+    Column("observed_digest", LargeBinary),
+    Column("observed_epoch", Integer),
+    Column("observed_number", BigInteger),
+    *_version(),
+    _stamped("found_at"),
+    _time("mended_at"),
+    CheckConstraint("kind in ('missing', 'ghost', 'different')", name="kind"),
+)
+Index(None, mirror_repairs.c.found_at)
+Index(
+    "ix_mirror_repairs_open",
+    mirror_repairs.c.owner,
+    mirror_repairs.c.path,
+    postgresql_where=text("mended_at is null"),
+)
+
+audit_reads = Table(
+    "audit_reads",
+    metadata,
+    Column("day", Date, nullable=False),
+    Column("purpose", Text, nullable=False),
+    _counted("reads", BigInteger),
+    PrimaryKeyConstraint("day", "purpose"),
+)
+
+audit_walk = Table(
+    "audit_walk",
+    metadata,
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("page_token", Text, nullable=False, server_default=text("''")),
+    _time("ended_at"),
+    CheckConstraint("singleton", name="singleton"),
 )

@@ -101,17 +101,17 @@ from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
 join entries as e on e.id = w.id and e.removed_at is null
 join transactions as t on t.entry_id = e.id and t.user_id = w.user_id and t.removed_at is null
 left join reviews as r on r.shown_entry_id = e.id
-where t.month >= (select first_month from mirror_window)
-""", "text[]", "uuid[]")  # fmt: skip
+join unnest(%s::text[], %s::date[]) as o(user_id, first_month) on o.user_id = t.user_id and t.month >= o.first_month
+""", "text[]", "uuid[]", "text[]", "date[]")  # fmt: skip
 
 Keys: TypeAlias = list[tuple[str, str]]
 FirstMonths: TypeAlias = Mapping[str, date | None]
 
 
-def _transactions(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+def _transactions(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
     return {
         f"users/{row[0]}/transactions/{row[1]}": _try(transaction_document, row[2:], month=row[2])
-        for row in _TRANSACTIONS.run(cursor, *_columns(_uuids(keys)))
+        for row in _TRANSACTIONS.run(cursor, *_columns(_uuids(keys)), *_columns(list(first_months.items())))
     }
 
 

@@ -1,9 +1,9 @@
-"""Compares Firestore with what the ledger says should be there; changes nothing.
+"""Compares Firestore with what the ledger says should be there; writes nothing.
 
 Firestore is read first, collection by collection, so that unknown documents are found; then one snapshot of mirror
 state, marks and projection. A marked document is not judged: the mirror is about to write it. Neither is one whose
-recorded update time is newer than the one read. What differs is drift. Mending is the mirror's work: a later command
-will mark what is found here. Called by the operator's command line.
+recorded update time is newer than the one read. What differs is damage: repair.py has the mirror mend it. A
+comparison may be of some collections, or of some months of transactions, only. Called by audit.py and verify.py.
 """
 
 from __future__ import annotations
@@ -12,99 +12,152 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sync.changes import Cursor, Held, OwnerRow, Version, read_mirror_state, read_owners, read_parked
-from sync.deps import Deps
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
-from sync.firestore import Firestore
-from sync.projection import candidates, project
-from sync.session import connect
+from sync.firestore import Firestore, Meter
+from sync.projection import candidates, place, project
 
 # Written by clients, or by later parts of the product: no projection of the ledger.
-_NOT_OURS = frozenset({"intents", "receipts"})
+NOT_OURS = frozenset({"intents", "receipts"})
+
+
+class Damage(NamedTuple):
+    """One document that is not as it should be: what mirror state says of it, and what was found instead."""
+
+    path: str
+    kind: str
+    known: Held | None
+    found: Any | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What of an owner is compared: whole collections, and single months of transactions. Default: everything."""
+
+    collections: frozenset[str] | None = None
+    months: frozenset[str] = frozenset()
+
+    def covers(self, path: str, content: Document | Unshowable | None = None) -> bool:
+        """Whether this document takes part; a transaction of a single month tells it by its content."""
+        if self.collections is None:
+            return True
+        found = place(path)
+        if found is None or found.kind in self.collections:
+            return found is not None
+        month = getattr(content, "month", None) or (content.get("month") if isinstance(content, dict) else None)
+        return found.kind == "transactions" and month in self.months
+
+
+@dataclass(slots=True)
+class Reading:
+    """What was found below an owner, the time since which it may have changed, and how many reads it took."""
+
+    since: datetime
+    found: dict[str, Any] = field(default_factory=dict)
+    reads: int = 0
 
 
 @dataclass
 class Comparison:
-    """One user's documents: how many agree, and the paths of those that do not."""
+    """One user's documents: how many agree, and the damage. `unknown` ghosts have a shape that is not ours to mend."""
 
     owner: str
+    since: datetime
     documents: int = 0
     equal: int = 0
-    missing: list[str] = field(default_factory=list)
-    ghosts: list[str] = field(default_factory=list)
-    different: list[str] = field(default_factory=list)
+    reads: int = 0
+    damage: list[Damage] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
     ledger_digest: str = ""
     mirror_digest: str = ""
+
+    def paths(self, kind: str) -> list[str]:
+        """The damaged paths of one kind: missing, ghost or different."""
+        return sorted([one.path for one in self.damage if one.kind == kind] + (self.unknown if kind == "ghost" else []))
+
+    @property
+    def damaged(self) -> int:
+        """How many documents are not as they should be."""
+        return len(self.damage) + len(self.unknown)
 
     def as_json(self) -> dict[str, Any]:
         """The comparison with the names of the command line's JSON."""
         return {
             "user": self.owner.removeprefix("users/"), "documents": self.documents, "equal": self.equal,
-            "missing": self.missing, "ghosts": self.ghosts, "different": self.different,
-            "notJudged": self.not_judged, "digest": {"ledger": self.ledger_digest, "mirror": self.mirror_digest},
+            "missing": self.paths("missing"), "ghosts": self.paths("ghost"), "different": self.paths("different"),
+            "unknown": self.unknown, "notJudged": self.not_judged, "repaired": self.repaired, "reads": self.reads,
+            "digest": {"ledger": self.ledger_digest, "mirror": self.mirror_digest},
         }  # fmt: skip
 
 
-def verify(deps: Deps, user_id: str | None = None) -> dict[str, Any]:
-    """Compares one user, or all that the ledger or Firestore knows. Raises FirestoreError."""
-    firestore = deps.firestore
-    assert firestore is not None
-    connection = connect(deps.engine.url.set(drivername="postgresql").render_as_string(hide_password=False))
-    try:
-        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        owners = [f"users/{user_id}"] if user_id else _owners(connection, firestore)
-        compared = []
-        for owner in owners:
-            found, since = _read(firestore, owner)
-            with connection, connection.cursor() as cursor:
-                compared.append(_compare(cursor, owner, found, since))
-    finally:
-        connection.close()
-    return _report(compared)
+# --- Firestore ---
 
 
-def _report(compared: list[Comparison]) -> dict[str, Any]:
-    totals = {
-        "documents": sum(one.documents for one in compared), "missing": sum(len(one.missing) for one in compared),
-        "ghosts": sum(len(one.ghosts) for one in compared), "different": sum(len(one.different) for one in compared),
-        "notJudged": sum(len(one.not_judged) for one in compared),
-    }  # fmt: skip
-    equal = not any(totals[kind] for kind in ("missing", "ghosts", "different", "notJudged"))
-    return {"equal": equal, "users": len(compared), **totals, "perUser": [one.as_json() for one in compared]}
+def read_owner(firestore: Firestore, owner: str, meter: Meter) -> Reading:
+    """Reads everything below an owner, the head first. Raises FirestoreError, and whatever the meter refuses with."""
+    reading = _begin(firestore, meter)
+    meter.take(1)
+    reading.found |= {path: document for path, document in firestore.read([owner]).items() if document is not None}
+    for collection in list_collections(firestore, owner, meter):
+        _add(firestore, reading, firestore.documents(owner, collection, meter))
+    reading.reads = meter.reads
+    return reading
 
 
-def _owners(connection: Any, firestore: Firestore) -> list[str]:
-    with connection, connection.cursor() as cursor:
-        cursor.execute("select owner from owners where owner like 'users/%'")
-        known = {owner for (owner,) in cursor.fetchall()}
-    return sorted(known | {firestore.path(document.name) for document in firestore.documents("", "users")})
+def read_scope(firestore: Firestore, owner: str, scope: Scope, meter: Meter) -> Reading:
+    """Reads some collections of an owner, and some months of transactions."""
+    reading = _begin(firestore, meter)
+    for collection in sorted(scope.collections or ()):
+        _add(firestore, reading, firestore.documents(owner, collection, meter))
+    for month in sorted(scope.months, reverse=True):
+        _add(firestore, reading, firestore.documents_of_month(owner, month, meter))
+    reading.reads = meter.reads
+    return reading
 
 
-def _read(firestore: Firestore, owner: str) -> tuple[dict[str, Any], datetime]:
-    """Everything below an owner, and the time since which it may have changed."""
-    since = firestore.clock()
-    found = {path: document for path, document in firestore.read([owner]).items() if document is not None}
-    for collection in firestore.collections(owner):
-        if collection not in _NOT_OURS:
-            for document in firestore.documents(owner, collection):
-                found[firestore.path(document.name)] = document
-    return found, since
+def read_again(firestore: Firestore, reading: Reading, paths: Iterable[str], meter: Meter) -> None:
+    """Looks documents that a partial reading missed up by their names: they may be there under another month."""
+    names = list(paths)
+    meter.take_all(len(names))
+    reading.found |= {path: document for path, document in firestore.read(names).items() if document is not None}
+    reading.reads = meter.reads
 
 
-def _compare(cursor: Cursor, owner: str, found: Mapping[str, Any], since: datetime) -> Comparison:
+def list_collections(firestore: Firestore, owner: str, meter: Meter) -> list[str]:
+    """Answers the collections below an owner, unknown ones too, without those that clients write."""
+    meter.take(1)
+    return [name for name in firestore.collections(owner) if name not in NOT_OURS]
+
+
+def _begin(firestore: Firestore, meter: Meter) -> Reading:
+    meter.take(1)
+    return Reading(firestore.clock())
+
+
+def _add(firestore: Firestore, reading: Reading, documents: Iterable[Any]) -> None:
+    reading.found.update((firestore.path(document.name), document) for document in documents)
+
+
+# --- the comparison ---
+
+
+def compare(cursor: Cursor, owner: str, reading: Reading, scope: Scope = Scope()) -> Comparison:
+    """Holds what was read against one snapshot: the cursor's transaction, begun after the reading."""
     rows = {row.owner: row for row in read_owners(cursor, [owner])}
     states, marked = read_mirror_state(cursor, owner)
     parked = read_parked(cursor, owner)
-    expected = {} if owner not in rows else project(cursor, _all(cursor, owner, found, states), rows)
-    comparison = Comparison(owner, documents=len(found))
+    found = reading.found
+    expected = {} if owner not in rows else _expected(cursor, owner, found, rows, scope)
+    comparison = Comparison(owner, reading.since, documents=len(found), reads=reading.reads)
     digests: tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]] = ([], [])
     for path in sorted({*expected, *found}):
         document, state = found.get(path), states.get(path)
-        if path in marked or _newer(state, document, since):
+        if path in marked or _newer(state, document, reading.since):
             comparison.not_judged.append(path)
             continue
         there = None if document is None else digest(document, path)
@@ -112,16 +165,23 @@ def _compare(cursor: Cursor, owner: str, found: Mapping[str, Any], since: dateti
         if path in expected and nameable(path):
             version = _version(state, document)
             wanted = _digest(path, version, expected[path], rows[owner], parked.get(path) == version)
-        _judge(comparison, path, wanted, there)
+        _judge(comparison, Damage(path, _kind(wanted, there), state, document))
         for side, value in zip(digests, (wanted, there), strict=True):
             side.extend([(path, value)] if value is not None else [])
     comparison.ledger_digest, comparison.mirror_digest = (_total(side) for side in digests)
     return comparison
 
 
-def _all(cursor: Cursor, owner: str, *known: Iterable[str]) -> set[str]:
+def _expected(
+    cursor: Cursor, owner: str, found: Iterable[str], rows: Mapping[str, OwnerRow], scope: Scope
+) -> dict[str, Document | Unshowable]:
     paths = candidates(cursor, [owner.removeprefix("users/")])
-    return paths.union(path for part in known for path in part if path == owner or path.startswith(f"{owner}/"))
+    if scope.collections is not None:
+        wanted = scope.collections | ({"transactions"} if scope.months else set())
+        paths = {path for path in paths if (at := place(path)) is not None and at.kind in wanted}
+    paths = paths.union(path for path in found if path == owner or path.startswith(f"{owner}/"))
+    documents = project(cursor, paths, rows)
+    return {path: content for path, content in documents.items() if path in found or scope.covers(path, content)}
 
 
 def _newer(state: Held | None, document: Any | None, since: datetime) -> bool:
@@ -146,15 +206,21 @@ def _digest(path: str, version: Version, content: Document | Unshowable, owner: 
     return digest(encode(stand_in(path, version, content, owner)), path)
 
 
-def _judge(comparison: Comparison, path: str, wanted: bytes | None, there: bytes | None) -> None:
+def _kind(wanted: bytes | None, there: bytes | None) -> str:
     if wanted == there:
+        return ""
+    if there is None:
+        return "missing"
+    return "ghost" if wanted is None else "different"
+
+
+def _judge(comparison: Comparison, damage: Damage) -> None:
+    if not damage.kind:
         comparison.equal += 1
-    elif there is None:
-        comparison.missing.append(path)
-    elif wanted is None:
-        comparison.ghosts.append(path)
+    elif place(damage.path) is None:
+        comparison.unknown.append(damage.path)
     else:
-        comparison.different.append(path)
+        comparison.damage.append(damage)
 
 
 def _total(digests: list[tuple[str, bytes]]) -> str:

@@ -72,7 +72,7 @@ def _configuration() -> dict[str, Any]:
         "timezone": "UTC",
         "beat_schedule": {
             "sweep": {"task": "sweep", "schedule": sweep_seconds, "options": {"expires": 2 * sweep_seconds}},
-            "move_window": {"task": "move_window", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "move_window": {"task": "move_window", "schedule": _MINUTE, "options": {"expires": _MINUTE}},
             "expire_pendings": {"task": "expire_pendings", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "check_balances": {"task": "check_balances", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "read_recurring": {"task": "read_recurring", "schedule": _MINUTE, "options": {"expires": _MINUTE}},

@@ -18,6 +18,7 @@ from workers.keys_commands import keys, tokens
 from workers.ledger_commands import ledger
 from workers.link_commands import links
 from workers.mirror_commands import mirror
+from workers.reconcile_commands import verify
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -27,6 +28,7 @@ def livespend() -> None:
 
 
 livespend.add_command(mirror)
+mirror.add_command(verify)
 livespend.add_command(items)
 livespend.add_command(links)
 livespend.add_command(keys)

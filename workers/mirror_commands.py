@@ -1,9 +1,8 @@
-"""`livespend mirror`: run a mirror, ask how far behind it is, compare Firestore with the ledger."""
+"""`livespend mirror`: run a mirror, ask how far behind it is. Comparing and repairing: reconcile_commands.py."""
 
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import click
@@ -27,30 +26,17 @@ def status(as_json: bool) -> None:
     from sync.status import read_status
     from workers.mirror_process import mirror_deps
 
-    with mirror_deps(_quiet()) as deps:
+    with mirror_deps(quiet()) as deps:
         connection = deps.engine.raw_connection()
         try:
             found = read_status(connection.cursor())  # type: ignore[arg-type]
         finally:
             connection.close()
-    _print(found, as_json)
+    print_found(found, as_json)
 
 
-@mirror.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, every differing path in it.")
-@click.option("--user", help="This user only.")
-def verify(as_json: bool, user: str | None) -> None:
-    """Compare Firestore with the ledger. Exit status: 0 equal, 1 different, 3 only some documents not judged yet."""
-    from sync.reconcile import verify as compare
-    from workers.mirror_process import mirror_deps
-
-    with mirror_deps(_quiet()) as deps:
-        report = compare(deps, user)
-    _print(report if as_json else {key: value for key, value in report.items() if key != "perUser"}, as_json)
-    sys.exit(0 if report["equal"] else 1 if any(report[kind] for kind in ("missing", "ghosts", "different")) else 3)
-
-
-def _print(found: dict[str, Any], as_json: bool) -> None:
+def print_found(found: dict[str, Any], as_json: bool) -> None:
+    """Prints one JSON object, or a line for each of its parts."""
     if as_json:
         click.echo(json.dumps(found, default=str))
         return
@@ -58,7 +44,7 @@ def _print(found: dict[str, Any], as_json: bool) -> None:
         click.echo(f"{key}: {value}")
 
 
-def _quiet() -> dict[str, str]:
+def quiet() -> dict[str, str]:
     """The environment, with logs out of the way of the answer on stdout."""
     import os
 

@@ -89,7 +89,7 @@ def sweep() -> None:
 
 
 def move_window() -> None:
-    """Moves the window of mirrored months when the month has changed."""
+    """Moves owners to the window of months that is wanted, for up to a minute."""
     window.move_window(deps())
 
 

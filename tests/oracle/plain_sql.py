@@ -63,7 +63,7 @@ select 'users/' || user_id || '/transactions/' || entry_id, jsonb_build_object(
            or r.pending_entry_id = live.entry_id and r.state = 'confirmed'))
 from live cross join lateral (
     select coalesce(sum(s.amount), 0) as cut from splits s where s.entry_id = live.entry_id) as parts
-where day >= (select first_month from mirror_window)
+where day >= (select first_month from owners where owner = 'users/' || user_id)
 """
 )
 
@@ -125,7 +125,8 @@ select 'users/' || m.user_id || '/months/' || m.month, jsonb_build_object(
             where (c.user_id, c.month) = (m.user_id, m.month)
               and (c.iso_currency, c.category) = (b.iso_currency, b.category_id)) spent
         where b.user_id = m.user_id and b.removed_at is null and to_char(b.starts_month, 'YYYY-MM') <= m.month), '[]'),
-    'inWindow', m.month >= (select to_char(first_month, 'YYYY-MM') from mirror_window), 'complete', true)
+    'inWindow', m.month >= (
+        select to_char(first_month, 'YYYY-MM') from owners where owner = 'users/' || m.user_id), 'complete', true)
 from months m
 """
 )
@@ -164,7 +165,8 @@ from budgets where removed_at is null
 """
 _HEADS = """
 select 'users/' || id, jsonb_build_object('schemaVersion', 1, 'email', email, 'displayName', display_name,
-    'window', (select jsonb_build_object('firstMonth', to_char(first_month, 'YYYY-MM')) from mirror_window))
+    'window', (select jsonb_build_object('firstMonth', to_char(first_month, 'YYYY-MM')) from owners
+        where owner = 'users/' || users.id))
 from users
 """
 

@@ -19,7 +19,6 @@ PROJECTED = {
     "imports",
     "item_freshness",
     "items",
-    "mirror_window",
     "recurring_streams",
     "reviews",
     "spend_exclusions",
@@ -28,7 +27,7 @@ PROJECTED = {
     "users",
 }
 SERVERS_ONLY = {"owners", "changes", "mirror_state", "parked_documents", "sync_runs", "plaid_pages", "page_keys"}
-SERVERS_ONLY |= {"alembic_version"}
+SERVERS_ONLY |= {"alembic_version", "mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
 
 
 def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Database) -> None:
@@ -40,17 +39,26 @@ def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Dat
         )
     }
 
-    assert readable == PROJECTED | {"owners", "changes", "mirror_state", "parked_documents"}
+    own = {"owners", "changes", "mirror_state", "parked_documents", "mirror_window"}
+    assert readable == PROJECTED | own | {"mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
 
 
 def test_every_projected_table_has_four_triggers_that_always_fire(database: Database) -> None:
     triggers = database.sql(
         "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
-        "where not tgisinternal and tgname <> 'refuses_move'"
+        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window')"
     )
 
     wanted = {"marks_insert", "marks_update", "marks_delete", "refuses_truncate"}
     assert set(triggers) == {(table, trigger, "A", True) for table in PROJECTED for trigger in wanted}
+
+
+def test_an_owners_window_marks_whoever_moves_it(database: Database) -> None:
+    triggers = database.sql(
+        "select tgrelid::regclass::text, tgenabled::text from pg_trigger where tgname = 'marks_window'"
+    )
+
+    assert triggers == [("owners", "A")]
 
 
 def test_every_projected_row_keeps_its_id_and_owner(database: Database) -> None:
@@ -58,7 +66,7 @@ def test_every_projected_row_keeps_its_id_and_owner(database: Database) -> None:
         "select tgrelid::regclass::text, tgenabled::text from pg_trigger where tgname = 'refuses_move'"
     )
 
-    assert set(triggers) == {(table, "A") for table in PROJECTED - {"mirror_window", "spend_exclusions"}}
+    assert set(triggers) == {(table, "A") for table in PROJECTED - {"spend_exclusions"}}
 
 
 def test_every_table_with_a_user_has_row_level_security(database: Database) -> None:
@@ -137,7 +145,7 @@ def test_only_the_named_functions_are_for_the_doors(database: Database) -> None:
     assert callable_by == {
         "api": {"link_session_of", "lock_own_counter", "marked_since", "want_pull"},
         "worker": {"lock_owners", "want_pull"},
-        "mirror": {"lock_owners"},
+        "mirror": {"lock_owners", "mark_documents"},
     }
 
 

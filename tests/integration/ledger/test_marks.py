@@ -96,9 +96,9 @@ WRITES: dict[str, tuple[str, set[str]]] = {
         set(),
     ),
     "another category out of spend": ("insert into spend_exclusions values ('TRAVEL')", set()),
-    "a wider window": ("update mirror_window set first_month = '2020-01-01'", {""}),
-    "a window past the row": ("update mirror_window set first_month = '2030-01-01'", {"", TRANSACTION, NOVEMBER}),
-    "the same window": ("update mirror_window set first_month = first_month", set()),
+    "a wider window": ("update owners set first_month = '2020-01-01'", {""}),
+    "a window past the row": ("update owners set first_month = '2030-01-01'", {"", TRANSACTION, NOVEMBER}),
+    "the same window": ("update owners set first_month = first_month", set()),
     "nothing at all": ("update transactions set amount = 0 where false", set()),
 }
 
@@ -132,7 +132,7 @@ def test_a_page_of_rows_is_one_version_and_one_month_mark(scene: Scene, row: dic
     assert len(set(marks.values())) == 1
 
 
-@pytest.mark.parametrize("table", [*PROJECTED, "mirror_window"])
+@pytest.mark.parametrize("table", PROJECTED)
 def test_truncate_is_refused(scene: Scene, table: str) -> None:
     with pytest.raises(psycopg2.errors.FeatureNotSupported):
         scene.database.sql(f"truncate {table} cascade")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from workers.mirror_commands import mirror
+from workers.cli import livespend
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def call(database, firestore_server, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", firestore_server.address)
 
     def run(*arguments: str) -> Result:
-        return CliRunner().invoke(mirror, arguments, catch_exceptions=False)
+        return CliRunner().invoke(livespend, ("mirror", *arguments), catch_exceptions=False)
 
     return run
 
@@ -52,6 +52,23 @@ def test_verify_ends_with_0_only_if_everything_is_equal(books, call, mirrored, f
     assert (waiting.exit_code, equal.exit_code, different.exit_code) == (3, 0, 1)
     assert json.loads(equal.stdout)["equal"] is True
     assert json.loads(different.stdout)["perUser"][0]["missing"] == [ada.path("transactions", rows[0])]
+
+
+def test_verify_repairs_when_asked_and_says_so(books, call, mirrored, firestore_server, assert_mirrored):
+    ada = books()
+    rows = ada.add(3)
+    books("bob")
+    mirrored()
+    firestore_server.client().document(ada.path("transactions", rows[0])).delete()
+
+    sampled = call("verify", "--json", "--sample", "50")
+    repaired = call("verify", "--json", "--repair")
+    mirrored()
+
+    assert json.loads(sampled.stdout)["users"] == 1
+    assert (repaired.exit_code, json.loads(repaired.stdout)["repaired"]) == (0, 1)
+    assert call("verify").exit_code == 0
+    assert_mirrored()
 
 
 def test_verify_without_json_is_for_people(books, call, mirrored):
