@@ -12,10 +12,11 @@ from datetime import date, datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 from sync.db import Mark
+from sync.tracing import current_id
 
 Exact = Annotated[
     str, WithJsonSchema({"type": "string", "pattern": r"^-?[0-9]+(\.[0-9]*[1-9])?$", "examples": ["12.34"]})
@@ -47,9 +48,10 @@ class Marked(Answer):
 
 
 class WriteAnswer(Answer):
-    """What every write answers, alone or beside what it made."""
+    """What every write answers, alone or beside what it made. `trace` follows the edit to the screens."""
 
     marked: list[Marked]
+    trace: str | None = Field(default_factory=current_id)
 
 
 class Profile(Answer):

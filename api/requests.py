@@ -1,7 +1,8 @@
 """What every request carries: its id, its body limit, strict JSON, and one canonical log line when it ends.
 
 The id is the client's `X-Request-Id` if it is well-formed, else a new one; it goes into the answer, the problem body
-and the log line. The line holds method, route, status, duration and user, never a body, a query string or a token.
+and the log line. The trace (tracing.py) is that of its `traceparent`, else a new one, and goes into the answer too. The
+line holds method, route, status, duration and user, never a body, a query string or a token.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from contextlib import ExitStack
 from typing import Any, NoReturn
 from uuid import uuid4
 
@@ -19,6 +21,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.problems import MalformedJson
 from sync import log as logs
+from sync import tracing
 
 BODY_LIMIT = 64 * 1024
 WEBHOOK_BODY_LIMIT = 256 * 1024
@@ -81,6 +84,7 @@ def register_requests(app: APIFlask) -> None:
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     app.before_request(begin)
     app.after_request(end)
+    app.teardown_request(leave)
 
 
 def begin() -> None:
@@ -88,15 +92,35 @@ def begin() -> None:
     g.started = time.perf_counter()
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else uuid4().hex
+    enter_trace()
     if request.endpoint == "webhooks.plaid":
         request.max_content_length = WEBHOOK_BODY_LIMIT
     if (request.content_length or 0) > (request.max_content_length or BODY_LIMIT):
         raise RequestEntityTooLarge
 
 
+def enter_trace() -> None:
+    """Gives the request its passport, and its span where spans are collected."""
+    route = request.url_rule.rule if request.url_rule else "no route"
+    origin = "webhook" if request.endpoint == "webhooks.plaid" else f"{request.method} {route}"
+    passport = tracing.begin(origin, traceparent=request.headers.get("Traceparent", ""))
+    g.trace = ExitStack()
+    g.trace.enter_context(tracing.under(passport))
+    if request.endpoint not in QUIET_ROUTES:
+        g.span = g.trace.enter_context(tracing.span(origin))
+
+
+def leave(_error: BaseException | None) -> None:
+    """Ends the request's span and gives the thread back without its passport."""
+    if "trace" in g:
+        g.trace.close()
+
+
 def end(answer: Response) -> Response:
     """Returns the id to the client and writes the canonical line."""
     answer.headers["X-Request-Id"] = g.request_id
+    answer.headers["Traceparent"] = tracing.traceparent() or ""
+    g.get("span", {})["http.response.status_code"] = answer.status_code
     write = log.debug if request.endpoint in QUIET_ROUTES and answer.status_code < 400 else log.info
     write(
         "request",
@@ -108,5 +132,6 @@ def end(answer: Response) -> Response:
         user_id=g.get("user_id"),
         request_id=g.request_id,
         replayed=g.get("replayed"),
+        trace_id=tracing.current_id(),
     )
     return answer

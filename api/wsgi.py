@@ -12,7 +12,7 @@ from apiflask import APIFlask
 
 from api.app import create_app
 from api.doorbell import Doorbell
-from sync import log
+from sync import log, tracing
 from sync.deps import build_deps
 from sync.settings import NEEDS, Settings, read_settings
 
@@ -30,4 +30,5 @@ def settings_of_process() -> Settings:
 def compose(settings: Settings) -> APIFlask:
     """The application over real dependencies. Call it after fork: it owns connections and threads."""
     log.configure(settings.log_level, settings.log_format)
+    tracing.configure(settings, "api")
     return create_app(build_deps(settings, door="api", ring=Doorbell(settings.redis_url).ring))

@@ -13,11 +13,13 @@ import contextlib
 import threading
 from collections import deque
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sync import log
 from sync.changes import Acknowledgement, Connection, Settled, acknowledge, clear_dirty
 from sync.pacing import backoff
+from sync.passports import measure_hops, note_hops
 from sync.session import CUT_OFF, connect
 from sync.steps import step
 
@@ -130,9 +132,11 @@ class Acknowledger:
     def _write(self, batch: list[Acknowledgement], owners: set[str]) -> Settled:
         connection = self._connection = self._connection or connect(self._url)
         with connection, connection.cursor() as cursor:
-            acknowledge(cursor, batch)
+            traced = acknowledge(cursor, batch)
             # Whatever else belongs to an acknowledgement is written here, from the same batch.
+            note_hops(cursor, batch, traced)
             flags = clear_dirty(cursor, owners)
+        measure_hops(batch, traced, datetime.now(UTC))
         if batch:
             step("mirror:acknowledged")
         return flags

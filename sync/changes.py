@@ -86,6 +86,30 @@ class Shown(NamedTuple):
 
 
 @dataclass(slots=True)
+class Way:
+    """The moments of one owner's commit by the mirror's clock; adopted without a commit, it is sent when built."""
+
+    commit: str
+    claimed_at: datetime
+    built_at: datetime
+    sent_at: datetime
+    committed_at: datetime
+
+
+class Traced(NamedTuple):
+    """Marks of one owner and version that were acknowledged, with their trace; all without one are one."""
+
+    owner: str
+    epoch: int | None
+    number: int | None
+    trace_id: str | None
+    origin: str | None
+    began_at: datetime | None
+    marked_at: datetime
+    documents: int
+
+
+@dataclass(slots=True)
 class Acknowledgement:
     """All that one owner's commit (or what was read after a refusal) settles."""
 
@@ -94,6 +118,7 @@ class Acknowledgement:
     marks: list[tuple[str, Version]] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
     unparked: list[str] = field(default_factory=list)
+    way: Way | None = None
 
 
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
@@ -185,8 +210,14 @@ with claimed as (
     select c.owner, c.path from changes as c
     join unnest(%s::text[], %s::text[], %s::int[], %s::bigint[]) as exact(owner, path, epoch, number)
         on c.owner = exact.owner and c.path = exact.path and c.epoch = exact.epoch and c.number = exact.number
-    order by c.owner, c.path for update of c skip locked)
-delete from changes as c using claimed where c.owner = claimed.owner and c.path = claimed.path
+    order by c.owner, c.path for update of c skip locked),
+gone as (
+    delete from changes as c using claimed where c.owner = claimed.owner and c.path = claimed.path
+    returning c.owner, c.trace_id, c.marked_at, c.origin, c.began_at,
+        case when c.trace_id is not null then c.epoch end as epoch,
+        case when c.trace_id is not null then c.number end as number)
+select owner, epoch, number, trace_id, origin, began_at, min(marked_at), count(*)::int
+from gone group by owner, epoch, number, trace_id, origin, began_at
 """
 
 _PARK = """
@@ -203,8 +234,11 @@ where p.owner = gone.owner and p.path = gone.path
 """
 
 
-def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> None:
-    """Moves mirror state forward and deletes exactly the claimed marks; the caller commits. Safe to run twice."""
+def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> list[Traced]:
+    """Moves mirror state forward and deletes exactly the claimed marks; the caller commits. Safe to run twice.
+
+    Answers which traces the deleted marks carried.
+    """
     shown = sorted((a.owner, s.path, s.held) for a in done for s in a.shown)
     if len(shown) > _COPY_FROM:
         _copy_state(cursor, shown)
@@ -218,8 +252,10 @@ def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> None:
     if unparked:
         cursor.execute(_UNPARK, tuple(list(column) for column in zip(*unparked, strict=True)))
     marks = [(a.owner, path, *version) for a in done for path, version in a.marks]
-    if marks:
-        cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
+    if not marks:
+        return []
+    cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
+    return [Traced(*row) for row in cursor.fetchall()]
 
 
 def _copy_state(cursor: Cursor, shown: Sequence[tuple[str, str, Held]]) -> None:

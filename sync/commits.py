@@ -48,6 +48,7 @@ class Outcome:
 def send(firestore: Firestore, claim: Claim, plan: Plan, *, fresh: bool, stood_in: frozenset[str]) -> Outcome:
     """Commits once. `fresh`: the claim followed a read after a refusal; `stood_in`: paths already replaced."""
     held = claim.touched()
+    sent_at = datetime.now(UTC)
     try:
         committed = firestore.commit([write.request for write in plan.writes])
     except FirestorePoison as error:
@@ -60,6 +61,8 @@ def send(firestore: Firestore, claim: Claim, plan: Plan, *, fresh: bool, stood_i
         return look(firestore, plan.owner, held)
     except FirestoreError as error:
         return _failed(plan.owner, held, error)
+    if plan.settled.way is not None:
+        plan.settled.way.sent_at, plan.settled.way.committed_at = sent_at, datetime.now(UTC)
     step("mirror:committed")
     return Outcome(plan.owner, "settled", settled=settle(plan, committed.commit_time, committed.update_times))
 

@@ -1,9 +1,10 @@
 """Transactions on the ledger: how a connection is made, opened for one user, retried, and how long it may wait.
 
-A transaction is opened with its statement and lock time limits and, for the API, its user (`app.user_id`, by SET LOCAL
-alone: a pooled connection forgets it at COMMIT). What the database refuses for good reason passes as it is; a server
-that cannot be reached or rows that stay locked become errors of our own. A crash rolls back: nothing here commits in
-parts. Who may call: every module of `sync`, and nobody's SQL lives here.
+A transaction is opened with its statement and lock time limits, the trace of its work (`app.trace`, tracing.py) and,
+for the API, its user (`app.user_id`), all by SET LOCAL alone: a pooled connection forgets them at COMMIT. What the
+database refuses for good reason passes as it is; a server that cannot be reached or rows that stay locked become errors
+of our own. A crash rolls back: nothing here commits in parts. Who may call: every module of `sync`, and nobody's SQL
+lives here.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
+from sync import tracing
 from sync.errors import DatabaseBusy, DatabaseUnavailable, UserNotFound
 
 P = ParamSpec("P")
@@ -32,7 +34,7 @@ _LOCK_TIMEOUT, _STATEMENT_TIMEOUT = "55P03", "57014"
 
 _BEGIN = text("""
     select set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true),
-        set_config('app.user_id', :user_id, true)
+        set_config('app.user_id', :user_id, true), set_config('app.trace', :trace, true)
 """)
 _LOCK_OWNERS = text("select lock_owners(:owners)")
 _USER = text("select from users where id = :id")
@@ -174,7 +176,7 @@ def _lost_a_race(error: BaseException) -> bool:
 
 def _open(connection: Connection, user_id: str | None, statement_seconds: float, lock_seconds: float) -> None:
     limits = {"statement": f"{statement_seconds * 1000:.0f}", "lock": f"{lock_seconds * 1000:.0f}"}
-    connection.execute(_BEGIN, {**limits, "user_id": user_id or ""})
+    connection.execute(_BEGIN, {**limits, "user_id": user_id or "", "trace": tracing.for_database()})
 
 
 @contextmanager

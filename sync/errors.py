@@ -141,6 +141,13 @@ class ReviewNotFound(LivespendError):
 # What the ledger's state does not allow.
 
 
+class TraceNotFound(LivespendError):
+    """No hop of this trace is kept: it never was, marked nothing, or is older than TRACE_DAYS."""
+
+    code = "trace-not-found"
+    status = 404
+
+
 class ReviewClosed(LivespendError):
     """The bank has settled this question itself."""
 

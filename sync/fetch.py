@@ -20,6 +20,7 @@ from sync.kept_pages import Window
 from sync.pages import Page
 from sync.plaid import Plaid
 from sync.plaid_codes import FLOORS
+from sync.tracing import span
 
 RESTARTS = 5
 _TRANSIENT_RESTARTS = 2
@@ -49,6 +50,9 @@ class Run:
     pages: int = 0
     restarts: int = 0
     request_ids: list[str] = field(default_factory=list)
+    traces: list[str] = field(default_factory=list)
+    wanted_at: datetime | None = None
+    fetched_at: datetime | None = None
     patience: float = _PATIENCE_SECONDS
 
 
@@ -92,7 +96,8 @@ def _to_the_end(plaid: Plaid, token: str, run: Run, window: Window, shelf: Shelf
 def _page(plaid: Plaid, token: str, cursor: str | None, run: Run) -> Page:
     while True:
         try:
-            page = plaid.transactions_sync(token, cursor)
+            with span("page"):
+                page = plaid.transactions_sync(token, cursor)
         except PlaidPaced as paced:
             if paced.seconds > run.patience:
                 raise

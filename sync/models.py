@@ -70,6 +70,10 @@ def _counted(name: str, kind: Any = Integer, start: int = 0) -> Column[Any]:
     return Column(name, kind, nullable=False, server_default=text(str(start)))
 
 
+def _traces() -> Column[Any]:
+    return Column("traces", ARRAY(Text), nullable=False, server_default=text("'{}'"))
+
+
 users = Table(
     "users",
     metadata,
@@ -176,6 +180,7 @@ item_pulls = Table(
     _time("accounts_chosen_at"),
     _time("recurring_due_at"),
     Column("resync", Boolean, nullable=False, server_default=text("false")),
+    _traces(),
 )
 Index("ix_item_pulls_open", item_pulls.c.retry_at, postgresql_where=text("wanted > done"))
 Index(
@@ -558,6 +563,7 @@ webhook_inbox = Table(
     Column("webhook_code", Text, nullable=False),
     Column("plaid_item_id", _ID),
     Column("state", Text, nullable=False, server_default=text("'new'")),
+    Column("trace_id", _ID),
     UniqueConstraint("body_sha256", "issued_at"),
     CheckConstraint("state in ('new', 'done', 'ignored', 'unmatched')", name="state"),
 )
@@ -567,6 +573,8 @@ Index(
     webhook_inbox.c.id,
     postgresql_where=text("state in ('new', 'unmatched')"),
 )
+
+Index(None, webhook_inbox.c.trace_id, postgresql_where=text("trace_id is not null"))
 
 sync_runs = Table(
     "sync_runs",
@@ -581,8 +589,11 @@ sync_runs = Table(
     Column("outcome", Text, nullable=False),
     Column("error_code", Text),
     Column("request_ids", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    _traces(),
+    _time("fetched_at"),
 )
 Index("ix_sync_runs_item_id", sync_runs.c.item_id, sync_runs.c.id)
+Index(None, sync_runs.c.traces, postgresql_using="gin")
 
 _NO_DIGEST = text("''::bytea")
 page_keys = Table(
@@ -744,7 +755,16 @@ recurring_streams = Table(
 Index(None, recurring_streams.c.user_id)
 Index(None, recurring_streams.c.account_id)
 
-changes = Table("changes", metadata, *_document_key(), *_version(), Column("marked_at", _TIME, nullable=False))
+changes = Table(
+    "changes",
+    metadata,
+    *_document_key(),
+    *_version(),
+    Column("marked_at", _TIME, nullable=False),
+    Column("trace_id", _ID),
+    _time("began_at"),
+    Column("origin", Text),
+)
 
 mirror_state = Table(
     "mirror_state",
@@ -841,3 +861,46 @@ audit_walk = Table(
     _time("ended_at"),
     CheckConstraint("singleton", name="singleton"),
 )
+
+trace_hops = Table(
+    "trace_hops",
+    metadata,
+    Column("owner", _ID, nullable=False),
+    *_version(),
+    Column("commit_name", _ID, nullable=False),
+    Column("trace_id", _ID, nullable=False),
+    Column("origin", Text, nullable=False),
+    Column("documents", Integer, nullable=False),
+    *(
+        Column(name, _TIME, nullable=False)
+        for name in ("began_at", "marked_at", "claimed_at", "built_at", "sent_at", "committed_at")
+    ),
+    Column("acknowledged_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("owner", "epoch", "number", "commit_name"),
+)
+Index(None, trace_hops.c.trace_id)
+Index(None, trace_hops.c.acknowledged_at)
+
+trace_screens = Table(
+    "trace_screens",
+    metadata,
+    Column("owner", _ID, nullable=False),
+    *_version(),
+    Column("screen", _ID, nullable=False),
+    *(Column(name, _TIME, nullable=False) for name in ("received_at", "rendered_at")),
+    PrimaryKeyConstraint("owner", "epoch", "number", "screen"),
+)
+Index(None, trace_screens.c.received_at)
+
+repair_requests = Table(
+    "repair_requests",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("owner", _ID, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("days", ARRAY(Date), nullable=False),
+    Column("documents", Integer, nullable=False),
+    Column("requested_at", _TIME, nullable=False, server_default=text("clock_timestamp()")),
+)
+Index("ix_repair_requests_owner", repair_requests.c.owner, repair_requests.c.requested_at)
+Index(None, repair_requests.c.requested_at)

@@ -43,10 +43,12 @@ from sync.imports import SIZES, Shelf, Sizes, discard
 from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_condition
 from sync.item_lock import hold_item
 from sync.kept_pages import Window
+from sync.passports import served, serving
 from sync.plaid_codes import ACCOUNTS_CHANGED, FLOORS
 from sync.resync import want_resync
 from sync.steps import step
 from sync.store_kept import store_kept
+from sync.tracing import span
 from sync.vault import DataKey, Sealed
 
 _log = log.get(__name__)
@@ -61,7 +63,7 @@ _FIRST_POLL, _LAST_POLL = timedelta(seconds=2), timedelta(hours=6)
 
 _ITEM = text("""
     select i.id, i.user_id, i.cursor, i.status, i.error_code, i.error_message, i.consent_expires_at, i.created_at,
-        i.removed_at, p.wanted, p.failures, p.resync, t.key_id, t.nonce, t.ciphertext, t.wrapped_key,
+        i.removed_at, p.wanted, p.failures, p.resync, p.traces, t.key_id, t.nonce, t.ciphertext, t.wrapped_key,
         (p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
             or (p.wanted = p.done and p.retry_at is not null and p.retry_at <= :now) as owed
     from items as i
@@ -71,7 +73,9 @@ _ITEM = text("""
 """)
 _SETTLE = text("""
     update item_pulls set done = greatest(done, :wanted), failures = 0, retry_at = :retry_at, last_pulled_at = :now,
-        resync = resync and not :resynced
+        resync = resync and not :resynced,
+        traces = array(select u.trace from unnest(traces) with ordinality as u(trace, place)
+            where u.trace <> all (cast(:served as text[])) order by u.place)
     where item_id = :item_id
 """)
 # A pull that came further failed only so far as it has to wait: its next wait is no longer than this one.
@@ -81,9 +85,10 @@ _POSTPONE = text("""
 """)
 _RECORD = text("""
     insert into sync_runs (item_id, started_at, start_cursor, end_cursor, pages, restarts, added, modified, removed,
-        unchanged, anomalies, outcome, error_code, request_ids)
+        unchanged, anomalies, outcome, error_code, request_ids, traces, fetched_at)
     values (:item_id, :started_at, :start_cursor, :end_cursor, :pages, :restarts, :added, :modified, :removed,
-        :unchanged, :anomalies, :outcome, :error_code, cast(:request_ids as text[]))
+        :unchanged, :anomalies, :outcome, :error_code, cast(:request_ids as text[]), cast(:traces as text[]),
+        :fetched_at)
 """)
 
 
@@ -155,7 +160,8 @@ def pull_item(deps: Deps, item_id: UUID, sizes: Sizes = SIZES) -> PullResult:
             while (owed := _owed(deps, item_id)) and result.rounds < _ROUNDS:
                 item, verdict, wanted = owed
                 pull = _Pull(deps, item, wanted, Run(deps.now(), None if item.resync else item.cursor), sizes)
-                result = _round(pull, verdict, result)
+                with serving(pull.run, item.traces):
+                    result = _round(pull, verdict, result)
         # A webhook that came after the last look found the item held: look once more now that it is free.
         row = _read(deps, item_id)
         if row is None or not row.owed:
@@ -188,8 +194,11 @@ def _round(pull: _Pull, verdict: Verdict, result: PullResult) -> PullResult:
         window = imports.resume(deps, item.id, item.user_id, pull.run.start_cursor)
         _fetch(pull, window)
         step("pull:fetched")
-        applied = _store(pull, window, heals=not verdict.broke)
+        pull.run.fetched_at = deps.now()
+        with span("store"):
+            applied = _store(pull, window, heals=not verdict.broke)
         step("pull:committed")
+        served(pull.run, deps.now())
     except CursorMoved:
         _overtaken(pull)
         return result.after("deferred", NOTHING, None)
@@ -356,6 +365,7 @@ def _settle(
     resynced: bool = False,
 ) -> None:
     bound = {"item_id": item.id, "wanted": wanted, "retry_at": retry_at, "now": deps.now(), "resynced": resynced}
+    bound["served"] = list(item.traces)
     connection.execute(_SETTLE, bound)
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from datetime import datetime
 
 import psycopg2
 
+from sync.changes import Way
 from sync.commits import look, send
 from sync.plan import Claim, Plan, Stamp, make_plan
 from sync.session import CUT_OFF
@@ -60,6 +62,7 @@ class Rounds:
 
     def _claim(self, owners: list[str]) -> None:
         try:
+            claimed_at = self._shift.deps.now()
             rooms = {owner: self._rota.course(owner).room for owner in owners}
             claims, postponed = self._shift.lines.claim(owners, rooms)
         except (psycopg2.Error, ValueError, ArithmeticError) as error:
@@ -73,7 +76,7 @@ class Rounds:
         for owner in postponed:
             self._rota.again(owner)
         for claim in claims:
-            self._commit(claim)
+            self._commit(claim, claimed_at)
         self._shift.release(set(owners) - {claim.owner.owner for claim in claims} - set(postponed))
 
     def _claim_alone(self, owners: list[str], error: Exception) -> None:
@@ -85,7 +88,7 @@ class Rounds:
         for owner in owners:
             self._claim([owner])
 
-    def _commit(self, claim: Claim) -> None:
+    def _commit(self, claim: Claim, claimed_at: datetime) -> None:
         owner = claim.owner.owner
         course, firestore = self._rota.course(owner), self._shift.firestore
         if not claim.marks:
@@ -93,6 +96,8 @@ class Rounds:
             return
         stamp = Stamp(self._shift.deps.now(), secrets.token_hex(8))
         plan = make_plan(claim, course.observed, course.notes, stamp, firestore.name)
+        built_at = self._shift.deps.now()
+        plan.settled.way = Way(stamp.commit, claimed_at, built_at, built_at, built_at)
         size = plan.size()
         if plan.unread:
             self._shift.submit(owner, look, firestore, owner, plan.unread)

@@ -61,6 +61,10 @@ class Settings:
     frontend_dir: Path = Path("frontend/dist")
     log_level: str = "INFO"
     log_format: str = "console"
+    otel_exporter_otlp_endpoint: str = ""
+    metrics_port: int = 0
+    metrics_token: str = field(default="", repr=False)
+    trace_days: int = 7
 
     @property
     def local(self) -> bool:
@@ -174,6 +178,12 @@ def _host_port(text: str) -> str:
     return text
 
 
+def _secret(text: str) -> str:
+    if len(text) < 16 or not (text.isascii() and text.isprintable()):
+        raise ValueError("must have at least 16 visible characters")
+    return text
+
+
 def _on_or_off(text: str) -> bool:
     if text not in ("on", "off"):
         raise ValueError("must be on or off")
@@ -219,6 +229,10 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "PENDING_EXPIRES_DAYS": _whole(1, 365),
     "API_PORT": _whole(1, 65535),
     "FRONTEND_DIR": Path,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": _HTTP,
+    "METRICS_PORT": _whole(0, 65535),
+    "METRICS_TOKEN": _secret,
+    "TRACE_DAYS": _whole(1, 365),
     "LOG_LEVEL": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "LOG_FORMAT": _one_of("console", "json"),
 }

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sqlalchemy import text
+
 from sync.changes import Cursor
+from sync.db import transaction
+from sync.deps import Deps
 from sync.session import APPLICATION
 
 _STATUS = """
@@ -15,6 +19,18 @@ select (select count(*) from owners where dirty), (select count(*) from changes)
     (select to_char(first_month, 'YYYY-MM') from mirror_window)
 """
 _PARKED = "select path, error_code, error_message, parked_at from parked_documents order by parked_at limit 100"
+_BACKLOG = text("""
+select (select count(*) from owners where dirty),
+    coalesce(extract(epoch from clock_timestamp() - (select min(dirty_since) from owners where dirty)), 0)::float8,
+    (select count(*) from parked_documents)
+""")
+
+
+def read_backlog(deps: Deps) -> tuple[int, float, int]:
+    """Owners that wait, the age in seconds of the oldest wait, and documents parked; a few milliseconds at most."""
+    with transaction(deps.engine, statement_seconds=2.0) as connection:
+        dirty, oldest, parked = connection.execute(_BACKLOG).one()
+    return dirty, oldest, parked
 
 
 def read_status(cursor: Cursor) -> dict[str, Any]:

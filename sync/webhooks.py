@@ -20,7 +20,7 @@ import jwt
 from jwt.types import Options
 from sqlalchemy import text
 
-from sync import hosted_link
+from sync import hosted_link, tracing
 from sync.db import transaction
 from sync.deps import Deps
 from sync.errors import WebhookRejected
@@ -33,8 +33,8 @@ _UNREADABLE = "UNREADABLE"
 
 _WANT = text("select want_pull(:plaid_item_id)")
 _STORE = text("""
-    insert into webhook_inbox (body, body_sha256, issued_at, webhook_type, webhook_code, plaid_item_id, state)
-    values (:body, :body_sha256, :issued_at, :webhook_type, :webhook_code, :plaid_item_id, :state)
+    insert into webhook_inbox (body, body_sha256, issued_at, webhook_type, webhook_code, plaid_item_id, state, trace_id)
+    values (:body, :body_sha256, :issued_at, :webhook_type, :webhook_code, :plaid_item_id, :state, :trace_id)
     on conflict do nothing
 """)
 
@@ -57,6 +57,11 @@ def receive(deps: Deps, body: bytes, signature: str | None) -> Receipt:
     again.
     """
     issued_at = verify(deps, body, signature)
+    with tracing.under(tracing.current() or tracing.begin("webhook")) as passport:
+        return _keep(deps, body, issued_at, passport.trace_id)
+
+
+def _keep(deps: Deps, body: bytes, issued_at: datetime, trace_id: str) -> Receipt:
     told = _read(body)
     news = hosted_link.read_news(deps, body) if told["webhook_type"] == "LINK" else None
     work = needs_work(told["webhook_type"], told["webhook_code"]) and told["plaid_item_id"] is not None
@@ -65,7 +70,7 @@ def receive(deps: Deps, body: bytes, signature: str | None) -> Receipt:
         state = "done" if news else "ignored" if not work else "new" if item_id else "unmatched"
         if news:
             hosted_link.note_news(connection, deps, news)
-        row = told | {"body_sha256": _sha256(body), "issued_at": issued_at, "state": state}
+        row = told | {"body_sha256": _sha256(body), "issued_at": issued_at, "state": state, "trace_id": trace_id}
         row["body"] = hosted_link.without_tokens(body)
         duplicate = connection.execute(_STORE, row).rowcount == 0
     if item_id:

@@ -14,10 +14,11 @@ import os
 from functools import cache
 from typing import Any
 
+from billiard import current_process  # type: ignore[import-untyped]
 from celery import Celery
 from celery.signals import setup_logging, worker_process_init, worker_process_shutdown
 
-from sync import log
+from sync import log, metrics, tracing
 from sync.deps import Deps, build_deps
 from sync.settings import NEEDS, Settings, read_settings
 
@@ -79,6 +80,7 @@ def _configuration() -> dict[str, Any]:
             "forget_keys": {"task": "forget_keys", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_webhooks": {"task": "forget_webhooks", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_pages": {"task": "forget_pages", "schedule": _TEN_MINUTES, "options": {"expires": _TEN_MINUTES}},
+            "forget_traces": {"task": "forget_traces", "schedule": _MINUTE, "options": {"expires": _MINUTE}},
             "forget_links": {"task": "forget_links", "schedule": _HOUR, "options": {"expires": _HOUR}},
         },
     }
@@ -90,9 +92,13 @@ def _log_like_every_door(**_: Any) -> None:
 
 def _build_before_the_first_task(**_: Any) -> None:
     deps()
+    tracing.configure(settings(), "worker")
+    port = settings().metrics_port
+    metrics.serve(port + current_process().index if port else 0)
 
 
 def _close(**_: Any) -> None:
+    tracing.shut_down()
     if deps.cache_info().currsize:
         deps().engine.dispose()
 

@@ -19,6 +19,7 @@ from workers.ledger_commands import ledger
 from workers.link_commands import links
 from workers.mirror_commands import mirror
 from workers.reconcile_commands import verify
+from workers.trace_commands import trace
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -35,6 +36,7 @@ livespend.add_command(keys)
 livespend.add_command(tokens)
 livespend.add_command(ledger)
 livespend.add_command(incident)
+livespend.add_command(trace)
 
 
 @livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -11,19 +11,26 @@ import signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from sync import log
+from prometheus_client import REGISTRY
+
+from sync import log, metrics, tracing
 from sync.deps import Deps, build_deps
 from sync.mirror import Mirror
 from sync.settings import NEEDS, read_settings
+from sync.status import read_backlog
 
 
 def run(env: Mapping[str, str] = os.environ, *, until_clean: bool = False) -> None:
     """Mirrors until a signal comes, or until nothing is dirty. Raises InvalidSettings."""
     with mirror_deps(env) as deps:
+        tracing.configure(deps.settings, "mirror")
         mirror = Mirror(deps)
+        REGISTRY.register(metrics.MirrorMetrics(mirror.counts, lambda: read_backlog(deps)))
+        metrics.serve(deps.settings.metrics_port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: mirror.stop())
         mirror.run(until_clean=until_clean)
+        tracing.shut_down()
         log.get(__name__).info("mirror_ended", **mirror.counts)
 
 

@@ -19,6 +19,7 @@ from sync import (
     kept_pages,
     links,
     log,
+    passports,
     pendings,
     purge,
     recurring,
@@ -28,6 +29,7 @@ from sync import (
 )
 from sync import pull as pulls
 from sync import sweep as sweeps
+from sync.tracing import traced
 from workers.app import app, deps
 
 _SOON_SECONDS = 60.0
@@ -129,6 +131,11 @@ def forget_links() -> None:
     links.forget_old(deps())
 
 
+def forget_traces() -> None:
+    """Forgets hops, acknowledgements of screens and repair requests of long ago."""
+    passports.forget_old(deps())
+
+
 def _ring_later(item_id: str, wait: float) -> None:
     try:
         app.send_task(
@@ -157,5 +164,6 @@ for _body in (
     forget_webhooks,
     forget_pages,
     forget_links,
+    forget_traces,
 ):
-    app.task(_body, name=_body.__name__)
+    app.task(traced(_body), name=_body.__name__)

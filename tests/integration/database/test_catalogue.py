@@ -28,6 +28,7 @@ PROJECTED = {
 }
 SERVERS_ONLY = {"owners", "changes", "mirror_state", "parked_documents", "sync_runs", "plaid_pages", "page_keys"}
 SERVERS_ONLY |= {"alembic_version", "mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
+SERVERS_ONLY |= {"trace_hops", "trace_screens", "repair_requests"}
 
 
 def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Database) -> None:
@@ -46,7 +47,7 @@ def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Dat
 def test_every_projected_table_has_four_triggers_that_always_fire(database: Database) -> None:
     triggers = database.sql(
         "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
-        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window')"
+        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window', 'notes_trace')"
     )
 
     wanted = {"marks_insert", "marks_update", "marks_delete", "refuses_truncate"}
@@ -143,7 +144,14 @@ def test_only_the_named_functions_are_for_the_doors(database: Database) -> None:
     }
 
     assert callable_by == {
-        "api": {"link_session_of", "lock_own_counter", "marked_since", "want_pull"},
+        "api": {
+            "acknowledge_versions",
+            "link_session_of",
+            "lock_own_counter",
+            "marked_since",
+            "request_repair",
+            "want_pull",
+        },
         "worker": {"lock_owners", "want_pull"},
         "mirror": {"lock_owners", "mark_documents"},
     }

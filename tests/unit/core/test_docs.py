@@ -6,12 +6,14 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from prometheus_client import REGISTRY
 
 import api
 import sync
-from sync import settings
+from sync import metrics, settings
 from sync.errors import ERRORS
 
 ROOT = Path(__file__).parents[3]
@@ -66,6 +68,21 @@ def test_every_error_code_is_documented_as_it_is_and_no_other(errors: dict[str, 
     documented = {code: (status, title) for code, status, title in ROW.findall(read("docs/errors.md"))}
 
     assert documented == errors
+
+
+def test_every_metric_is_documented_and_no_other(errors: dict[str, tuple[str, str]]) -> None:
+    collected = [*REGISTRY.collect(), *metrics.MirrorMetrics({}, lambda: (0, 0.0, 0)).collect()]
+    documented = re.findall(r"^\| `(livespend_[a-z_]+)` \| ([a-z]+)", read("docs/metrics.md"), re.M)
+
+    assert {name.removesuffix("_total"): kind for name, kind in documented} == {
+        family.name: family.type for family in collected if family.name.startswith("livespend_")
+    }
+
+
+def test_every_hop_is_documented_and_no_other() -> None:
+    section = read("docs/metrics.md").split("| `hop` |", 1)[1]
+
+    assert set(re.findall(r"^\| `([a-z_]+)` \|", section, re.M)) == set(get_args(metrics.Hop))
 
 
 def test_every_error_is_raised_by_name_somewhere(errors: dict[str, tuple[str, str]]) -> None:
