@@ -30,6 +30,7 @@ _VERBS = {
     "runQuery": ("RunQuery", "parent"),
     "runAggregationQuery": ("RunAggregationQuery", "parent"),
     "listCollectionIds": ("ListCollectionIds", "parent"),
+    "partitionQuery": ("PartitionQuery", "parent"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +13,9 @@ from local.firestore.database import Database
 from local.firestore.engine import Engine
 from local.firestore.names import database_of
 from local.firestore.query.plan import Plan
-from local.firestore.storage.records import Record
+from local.firestore.query.run import Result, run
 from local.firestore.storage.store import Reader
-from local.firestore.transactions import Transaction
+from local.firestore.transactions import Transaction, Transactions
 
 
 @dataclass(frozen=True)
@@ -40,48 +41,59 @@ class Site:
 
     def view(self, request: Any) -> Moment:
         """The moment that a request's consistency selector names; a new transaction is begun if it asks for one."""
-        transactions = self.engine.transactions(self.database)
         kind = request.WhichOneof("consistency_selector")
         if kind == "transaction":
-            transaction = transactions.find(request.transaction)
-            return self._in(transaction, begun=False)
+            return self._within(self.transactions.find(request.transaction), begun=False)
         if kind == "new_transaction":
-            return self._in(transactions.begin(request.new_transaction), begun=True)
+            return self._within(self.transactions.begin(request.new_transaction), begun=True)
         if kind == "read_time":
             at = microseconds_of(request.read_time)
-            return Moment(self.database.reader(at), at, None, False)
-        return self.now()
+            return Moment(self, self.database.reader(at), at)
+        return Moment(self, self.database.store, self.database.clock.read_time())
 
-    def now(self) -> Moment:
-        return Moment(self.database.store, self.database.clock.read_time(), None, False)
+    @property
+    def transactions(self) -> Transactions:
+        return self.engine.transactions(self.database)
 
-    def _in(self, transaction: Transaction, *, begun: bool) -> Moment:
-        reader = self.engine.transactions(self.database).reader(transaction)
-        return Moment(reader, transaction.read_time, transaction, begun)
+    def _within(self, transaction: Transaction, *, begun: bool) -> Moment:
+        return Moment(self, self.transactions.reader(transaction), transaction.read_time, transaction, begun)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Moment:
-    """A consistent state, its time, and the transaction that must remember what is read of it."""
+    """A consistent state, its time, and the transaction that locks and remembers what is read of it."""
 
+    site: Site
     reader: Reader
     time: int
-    transaction: Transaction | None
-    begun: bool
+    transaction: Transaction | None = None
+    begun: bool = False
 
     @property
     def new_transaction_id(self) -> bytes:
         """The id to hand back; empty unless the request began a transaction."""
         return self.transaction.id if self.transaction and self.begun else b""
 
-    def get(self, path: str) -> Record | None:
-        if self.transaction is not None:
-            self.transaction.paths.add(path)
-        return self.reader.get(path)
+    async def hold(self, paths: Iterable[str]) -> None:
+        """Has the transaction, if there is one, lock what is about to be read; the moment is then the present."""
+        if self.transaction is not None and not self.transaction.read_only:
+            await self.site.transactions.lock_read(self.transaction, paths)
+            self.time = self.site.database.clock.read_time()
 
-    def remember(self, plan: Plan) -> None:
+    async def run(self, plan: Plan) -> Result:
+        """Runs a query; in a transaction its documents are locked, so what it found stays so."""
+        result, held = run(plan, self.reader), set[str]()
+        while self.transaction is not None and (found := {one.record.path for one in result.found}) - held:
+            held |= found
+            await self.hold(found)
+            result = run(plan, self.reader)
+        await self.remember(plan)
+        return result
+
+    async def remember(self, plan: Plan) -> None:
+        """Has the transaction, if there is one, keep what a query finds as it is."""
         if self.transaction is not None:
-            self.transaction.plans.append(plan)
+            await self.site.transactions.remember(self.transaction, plan, self.time)
 
     def stamp(self, message: Any) -> None:
         stamp(message, self.time)

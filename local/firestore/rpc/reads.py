@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from local.firestore import names, pb
@@ -11,6 +10,7 @@ from local.firestore.query.order import Order
 from local.firestore.query.plan import Plan, make_plan
 from local.firestore.query.run import in_order
 from local.firestore.rpc.call import Call, Moment, Site, masked
+from local.firestore.rpc.paging import offset_of, token_of
 
 _MAX_PAGE = 300
 
@@ -21,7 +21,8 @@ async def get_document(call: Call, request: Any) -> Any:
     path = names.document_path(site.database.name, request.name)
     moment = site.view(request)
     site.gate.get(path, moment.reader)
-    record = moment.get(path)
+    await moment.hold([path])
+    record = moment.reader.get(path)
     if record is None:
         raise FirestoreError(Code.NOT_FOUND, f'Document "{request.name}" not found.')
     return masked(record.document(site.database.root), request)
@@ -33,11 +34,12 @@ async def batch_get_documents(call: Call, request: Any) -> list[Any]:
     paths = {name: names.document_path(site.database.name, name) for name in request.documents}
     moment = site.view(request)
     site.gate.get_many(paths.values(), moment.reader)
+    await moment.hold(paths.values())
     found, missing = [], []
     for name, path in paths.items():
         answer = pb.rpc_message("BatchGetDocumentsResponse")()
         moment.stamp(answer.read_time)
-        record = moment.get(path)
+        record = moment.reader.get(path)
         if record is None:
             answer.missing = name
             missing.append(answer)
@@ -55,14 +57,15 @@ async def list_documents(call: Call, request: Any) -> Any:
     site.gate.list(plan, moment.reader)
     if request.show_missing:
         site.gate.admin_only()
+    await moment.remember(plan)
     documents = _listed(site, moment, plan, request)
     size = min(request.page_size, _MAX_PAGE) if request.page_size > 0 else _MAX_PAGE
-    start = _offset(request.page_token)
+    start = offset_of(request.page_token)
     answer = pb.rpc_message("ListDocumentsResponse")()
     for document in documents[start : start + size]:
         answer.documents.append(masked(document, request) if document.HasField("create_time") else document)
     if len(documents) > start + size:
-        answer.next_page_token = _token(start + size)
+        answer.next_page_token = token_of(start + size)
     return answer
 
 
@@ -73,11 +76,11 @@ async def list_collection_ids(call: Call, request: Any) -> Any:
     if request.WhichOneof("consistency_selector") is not None:
         raise FirestoreError(Code.UNIMPLEMENTED, "The local Firestore does not serve ListCollectionIds at a read_time.")
     ids = site.database.store.collection_ids(names.parent_path(site.database.name, request.parent))
-    start = _offset(request.page_token)
+    start = offset_of(request.page_token)
     stop = start + request.page_size if request.page_size > 0 else None
     answer = pb.rpc_message("ListCollectionIdsResponse")(collection_ids=ids[start:stop])
     if stop is not None and len(ids) > stop:
-        answer.next_page_token = _token(stop)
+        answer.next_page_token = token_of(stop)
     return answer
 
 
@@ -94,7 +97,6 @@ def _listing_plan(site: Site, request: Any) -> Plan:
 
 
 def _listed(site: Site, moment: Moment, plan: Plan, request: Any) -> list[Any]:
-    moment.remember(plan)
     found = in_order(plan, moment.reader)
     documents = [one.record.document(site.database.root) for one in found]
     if not request.show_missing:
@@ -117,16 +119,3 @@ def _with_transaction(answers: list[Any], moment: Moment) -> list[Any]:
         first = pb.rpc_message("BatchGetDocumentsResponse")(transaction=moment.new_transaction_id)
         return [first, *answers]
     return answers
-
-
-def _token(position: int) -> str:
-    return base64.urlsafe_b64encode(str(position).encode()).decode()
-
-
-def _offset(token: str) -> int:
-    if not token:
-        return 0
-    try:
-        return int(base64.urlsafe_b64decode(token))
-    except ValueError as problem:
-        raise invalid("The page token is invalid.") from problem

@@ -50,6 +50,7 @@ def methods() -> dict[str, Method]:
         "RunAggregationQuery": Method(
             pb.rpc_message("RunAggregationQueryRequest"), queries.run_aggregation_query, True
         ),
+        "PartitionQuery": Method(pb.rpc_message("PartitionQueryRequest"), queries.partition_query),
     }
 
 
@@ -58,4 +59,4 @@ def streams() -> dict[str, Stream]:
     return {"Listen": Stream(pb.ListenRequest, ListenStream), "Write": Stream(pb.WriteRequest, WriteSession)}
 
 
-NOT_SERVED = ("PartitionQuery", "ExecutePipeline")
+NOT_SERVED = ("ExecutePipeline",)

@@ -81,7 +81,7 @@ async def delete_document(call: Call, request: Any) -> Any:
 async def begin_transaction(call: Call, request: Any) -> Any:
     """A transaction id to read and commit with."""
     site = call.within(request.database)
-    transaction = site.engine.transactions(site.database).begin(request.options)
+    transaction = site.transactions.begin(request.options)
     return pb.rpc_message("BeginTransactionResponse")(transaction=transaction.id)
 
 
@@ -90,7 +90,7 @@ async def rollback(call: Call, request: Any) -> Any:
     from google.protobuf.empty_pb2 import Empty
 
     site = call.within(request.database)
-    site.engine.transactions(site.database).end(request.transaction)
+    site.transactions.end(request.transaction)
     return Empty()
 
 
@@ -104,13 +104,23 @@ async def _commit(site: Site, intents: Sequence[Intent], transaction: bytes = b"
     fault = site.engine.faults.next_commit()
     if fault is not None and not fault.apply:
         await suffer(fault)
-    # No await between the check of a transaction and the commit: together they are one step.
-    if transaction:
-        site.engine.transactions(site.database).claim(transaction, len(intents))
-    done = site.database.commit(intents, site.gate.permit())
+    done = await _locked(site, intents, transaction)
     if fault is not None and fault.apply:
         await suffer(fault)
     return done
+
+
+async def _locked(site: Site, intents: Sequence[Intent], transaction: bytes) -> tuple[list[Any], int]:
+    """Commits when nobody else holds what is written; between the last lock and the commit nothing else happens."""
+    transactions, permit = site.transactions, site.gate.permit()
+    if not transaction:
+        async with transactions.writing(intents):
+            return site.database.commit(intents, permit)
+    found = transactions.find(transaction)
+    if not found.read_only:
+        await transactions.lock_written(found, intents)
+    transactions.claim(transaction, len(intents))
+    return site.database.commit(intents, permit)
 
 
 def check_size(request: Any) -> None:

@@ -87,8 +87,8 @@ def test_documents_are_dumped_by_path(firestore_server: FirestoreServer) -> None
 
 def test_what_is_not_served_is_refused_by_name(firestore_server: FirestoreServer) -> None:
     client = firestore_server.client()
-    with pytest.raises(exceptions.MethodNotImplemented, match="PartitionQuery"):
-        list(client.collection_group("c").get_partitions(2))
+    with pytest.raises(exceptions.MethodNotImplemented, match="ExecutePipeline"):
+        client.pipeline().collection("c").execute()
     with pytest.raises(exceptions.MethodNotImplemented, match="find_nearest"):
         list(
             client.collection("c")

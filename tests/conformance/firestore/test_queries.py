@@ -203,3 +203,21 @@ def test_the_past_can_be_read(client: Any) -> None:
     assert collection.document("a").get(read_time=seen).to_dict() == {"n": 1}
     assert [document.to_dict()["n"] for document in collection.stream(read_time=seen)] == [1, 2]
     assert [document.to_dict()["n"] for document in collection.stream()] == [10, 3]
+
+
+def test_a_collection_group_is_cut_into_parts_that_miss_and_double_nothing(client: Any) -> None:
+    for number in range(40):
+        client.document(f"places/p{number % 4}/parts/d{number:02}").set({"n": number})
+    client.document("elsewhere/x").set({"n": 1})
+    partitions = list(client.collection_group("parts").get_partitions(4))
+    found = [document.reference.path for part in partitions for document in part.query().stream()]
+    assert sorted(found) == sorted({*found})
+    assert len(found) == 40
+    assert found == sorted(found)
+
+
+def test_a_small_collection_group_has_as_many_parts_as_documents_at_most(client: Any) -> None:
+    client.document("parts/only").set({"n": 1})
+    [part] = client.collection_group("parts").get_partitions(10)
+    assert [document.id for document in part.query().stream()] == ["only"]
+    assert [list(part.query().stream()) for part in client.collection_group("nothing").get_partitions(3)] == [[]]
