@@ -24,16 +24,33 @@ from api.routes import (
     health,
     items,
     me,
+    metrics,
     months,
     page,
     reviews,
     rules,
+    screens,
     transactions,
     webhooks,
 )
 from sync.deps import Deps
 
-ROUTES = (health, webhooks, config, me, items, accounts, transactions, reviews, categories, rules, months, budgets)
+ROUTES = (
+    health,
+    metrics,
+    webhooks,
+    config,
+    me,
+    items,
+    accounts,
+    transactions,
+    reviews,
+    categories,
+    rules,
+    months,
+    budgets,
+    screens,
+)
 
 
 def create_app(deps: Deps, sign_in: SignIn | None = None) -> APIFlask:

@@ -167,6 +167,34 @@ class CategoryBody(Body):
     name: CategoryName
 
 
+Milliseconds = Annotated[float, Field(ge=0, le=600_000, strict=False, allow_inf_nan=False)]
+
+
+class ShownVersion(Body):
+    """A version that a screen showed: how long before the telling it was received, and drawn."""
+
+    epoch: Annotated[int, Field(ge=1, lt=2**31)]
+    number: Annotated[int, Field(ge=0, lt=2**53)]
+    received_ms_ago: Milliseconds
+    rendered_ms_ago: Milliseconds
+
+
+class AcknowledgementsBody(Body):
+    """What a screen showed. `screen` is a random name for one opening of the page; `roundTripMs` the quickest seen."""
+
+    screen: Annotated[str, Field(pattern="^[0-9A-Za-z-]{8,64}$")]
+    round_trip_ms: Milliseconds = 0
+    versions: Annotated[list[ShownVersion], Field(min_length=1, max_length=100)]
+
+
+class RepairBody(Body):
+    """Days of a month that a page could not verify, and the entries it shows on them."""
+
+    month: Month
+    days: Annotated[list[Day], Field(max_length=31)]
+    shown: Annotated[list[Id], Field(max_length=500)]
+
+
 class NewBudgetBody(Body):
     """A monthly limit for one category and currency, from a month on."""
 

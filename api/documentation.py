@@ -21,6 +21,7 @@ PROBLEM_STATUSES = {
     "409": "The ledger's state does not allow it.",
     "413": "The body is too large.",
     "422": "Some fields are not valid; `errors` names each.",
+    "429": "Asked too often.",
     "500": "A fault on our side.",
     "502": "Plaid refuses or is not understood.",
     "503": "The database, Plaid or the sign-in does not answer; try again.",
@@ -140,6 +141,8 @@ def problem_statuses(method: str, path: str, *, needs_token: bool) -> list[str]:
         statuses += ["404"]
     if path in ("/api/link-tokens", "/api/items") and method == "post":
         statuses += ["502"]
+    if path in ("/api/acknowledgements", "/api/repairs"):
+        statuses += ["429"]
     if path in ("/api/transactions", "/api/months/{month}"):
         statuses += ["422"]
     return sorted(set(statuses))

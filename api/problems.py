@@ -15,7 +15,15 @@ from flask import Response, g, json, request
 from werkzeug.exceptions import HTTPException
 
 from sync import log as logs
-from sync.errors import InvalidFields, ItemAlreadyLinked, LivespendError, PlaidPaced, PlaidRateLimited, WebhookRejected
+from sync.errors import (
+    InvalidFields,
+    ItemAlreadyLinked,
+    LivespendError,
+    PlaidPaced,
+    PlaidRateLimited,
+    TooManyRepairs,
+    WebhookRejected,
+)
 
 MEDIA_TYPE = "application/problem+json"
 log = logs.get("api")
@@ -125,6 +133,8 @@ def answer_unforeseen(error: Exception) -> Response:
 
 def retry_after(error: LivespendError) -> int:
     """Whole seconds after which a refused request may work: what our pace for Plaid says, else a few."""
+    if isinstance(error, TooManyRepairs):
+        return 600
     if isinstance(error, PlaidPaced):
         return max(1, math.ceil(error.seconds))
     return 60 if isinstance(error, PlaidRateLimited) else 5  # Plaid's limits are per minute
@@ -147,6 +157,6 @@ def problem(error: LivespendError, **more: Any) -> Response:
     answer.headers["Cache-Control"] = "no-store"
     if error.status == 401 and not isinstance(error, WebhookRejected):
         answer.headers["WWW-Authenticate"] = "Bearer"
-    if error.status == 503:
+    if error.status in (429, 503):
         answer.headers["Retry-After"] = str(retry_after(error))
     return answer

@@ -148,6 +148,20 @@ class TraceNotFound(LivespendError):
     status = 404
 
 
+class TooManyRequests(LivespendError):
+    """Asked too often; try again in a while."""
+
+    code = "too-many-requests"
+    status = 429
+
+
+class TooManyRepairs(LivespendError):
+    """Enough repairs have been asked for in this hour; what differs is audited all the same."""
+
+    code = "too-many-repairs"
+    status = 429
+
+
 class ReviewClosed(LivespendError):
     """The bank has settled this question itself."""
 

@@ -72,6 +72,7 @@ def test_every_creating_post_documents_its_idempotency_key(spec: dict[str, Any])
 
 def test_every_write_documents_its_marks(spec: dict[str, Any]):
     unmarked = ("/api/link-tokens", "/api/rules/preview", "/webhooks/plaid", "/api/items/{item_id}/refresh")
+    unmarked += ("/api/acknowledgements", "/api/repairs")
     for path, method, operation in operations(spec):
         if method == "get" or path in unmarked:
             continue
