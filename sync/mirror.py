@@ -1,10 +1,10 @@
 """The mirror: a long-running loop that brings Firestore up to date with the ledger. Any number may run.
 
 It listens for the doorbell, then sweeps for dirty owners: at start, after every reconnect and periodically. Each round
-(rounds.py) takes owners, claims their marks in one snapshot, plans one commit per owner and hands it to a sending
-thread; what comes back is judged (verdicts.py) and acknowledged in the ledger by a thread of its own (acknowledger.py)
-while the next round reads. A crash anywhere leaves the marks, and the next mirror finds by reading what the dead one
-did. Nothing here decides what may be overwritten: that is plan.py, and Firestore itself.
+(rounds.py) takes owners, has builders claim their marks in one snapshot and plan one commit each (builders.py), and
+hands that to a sending thread. What comes back is judged (verdicts.py) and acknowledged in the ledger by a thread of
+its own (acknowledger.py) while the next round is built. A crash anywhere leaves the marks, and the next mirror finds by
+reading what the dead one did. Nothing here decides what may be overwritten: that is plan.py, and Firestore itself.
 Called by workers/mirror_process.py and by tests.
 """
 
@@ -58,6 +58,7 @@ class Mirror:
         finally:
             self._shift.acknowledger.close()
             self._shift.disconnect()
+            self._shift.builders.close()
             self._senders.close()
 
     def _live(self, until_clean: bool) -> None:
@@ -86,7 +87,7 @@ class Mirror:
             self._rota.wake(now)
             self._rounds.work()
             if until_clean and self._rota.idle:
-                if not self._shift.lines.session.dirty(1, 0):
+                if not self._shift.session.dirty(1, 0):
                     return True
                 self._next_sweep = 0.0
         return False
@@ -101,7 +102,7 @@ class Mirror:
     # --- finding owners ---
 
     def _listen(self) -> None:
-        session = self._shift.lines.session
+        session = self._shift.session
         rung = session.rung()  # a query on this connection takes bells off the wire: select would not tell of them
         self._senders.wait(0.0 if rung else self._timeout(), session.fileno())
         for owner in rung | session.rung():
@@ -112,11 +113,11 @@ class Mirror:
         wakes = [self._next_sweep]
         if (due := self._rota.next_due()) is not None:
             wakes.append(due)
-        if self._rota.waiting and self._shift.free() > 0:
+        if self._rounds.possible:
             wakes.append(now if breaker.allows(now) else breaker.retry_at())
         return max(0.0, min(wakes) - now)
 
     def _sweep(self, now: float) -> None:
-        for owner, overdue in self._shift.lines.session.dirty(_SWEEP_OWNERS, _WITHOUT_LOCK_AFTER_SECONDS):
+        for owner, overdue in self._shift.session.dirty(_SWEEP_OWNERS, _WITHOUT_LOCK_AFTER_SECONDS):
             self._rota.add(owner, overdue=overdue)
         self._next_sweep = now + self._deps.settings.sweep_seconds

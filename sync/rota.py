@@ -1,12 +1,15 @@
 """The rota: which owners wait for this mirror, which come back later, and which are under way.
 
 Pure over a monotonic clock that the caller hands in. An owner is in one place at a time: waiting, due at a later time,
-or under way (`sent` to Firestore, or `closing` in the ledger). Nothing here is durable and nothing needs to be: the
+or under way (`building`, `sent` to Firestore, or `closing` in the
+ledger). Nothing here is durable and nothing needs to be: the
 marks are in the ledger, and whatever is forgotten is found by the sweep. Called by the rooms of the mirror.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sync.changes import Held
@@ -39,9 +42,10 @@ class Rota:
 
     def __init__(self) -> None:
         self.courses: dict[str, Course] = {}
+        self.building: set[str] = set()
         self.sent: set[str] = set()
         self.closing: set[str] = set()
-        self._waiting: dict[str, None] = {}
+        self._waiting: OrderedDict[str, None] = OrderedDict()
         self._due: dict[str, float] = {}
         self._overdue: set[str] = set()
         self._rang_meanwhile: set[str] = set()
@@ -76,12 +80,18 @@ class Rota:
 
     def is_under_way(self, owner: str) -> bool:
         """Whether a commit, a read or an acknowledgement of the owner has not come back yet."""
-        return owner in self.sent or owner in self.closing
+        return owner in self.building or owner in self.sent or owner in self.closing
 
     def again(self, owner: str) -> None:
         """Queues an owner for the next round."""
         self._due.pop(owner, None)
         self._waiting[owner] = None
+
+    def put_back(self, owners: Iterable[str]) -> None:
+        """Queues owners that were picked and not taken, before everybody else."""
+        for owner in reversed(list(owners)):
+            self._waiting[owner] = None
+            self._waiting.move_to_end(owner, last=False)
 
     def postpone(self, owner: str, until: float) -> None:
         """Lets an owner wait until then, whatever rings."""
@@ -127,4 +137,4 @@ class Rota:
     @property
     def idle(self) -> bool:
         """Whether nothing waits, is due or is under way."""
-        return not (self._waiting or self._due or self.sent or self.closing)
+        return not (self._waiting or self._due or self.building or self.sent or self.closing)

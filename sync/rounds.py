@@ -1,26 +1,24 @@
-"""One round of the mirror: takes owners, claims their marks in one snapshot, plans one commit each, hands it over.
+"""One round of the mirror: takes owners, has their claims read and planned, and hands each commit to a sender.
 
-Nothing here waits for Firestore: what is sent comes back as an outcome (verdicts.py), and meanwhile the next round
-reads. What may be overwritten is decided in plan.py. Called by mirror.py, in its thread.
+Nothing here waits for Firestore or for a claim: what is built comes back from the builders, what is sent as an outcome
+(verdicts.py). An owner with very many marks has a round of its own, and never both builders. What may be overwritten is
+decided in plan.py. Called by mirror.py, in its thread.
 """
 
 from __future__ import annotations
 
-import secrets
 import time
-from datetime import datetime
 
-import psycopg2
-
-from sync.changes import Way
+from sync.builders import Built, Order
 from sync.commits import look, send
-from sync.plan import Claim, Plan, Stamp, make_plan
-from sync.session import CUT_OFF
+from sync.plan import Claim, Plan
 from sync.shift import Shift
 from sync.steps import step
 
 REQUEST_BYTES = 9 * 1024 * 1024
+_ROUND_OWNERS, _ROUND_MARKS = 64, 2_000
 _TAKEN_ELSEWHERE_SECONDS = 1.0
+_ANOTHER_IS_LARGE_SECONDS = 0.02
 
 
 class Rounds:
@@ -28,25 +26,46 @@ class Rounds:
 
     def __init__(self, shift: Shift) -> None:
         self._shift, self._rota = shift, shift.rota
+        self._large: str | None = None
+
+    @property
+    def possible(self) -> bool:
+        """Whether somebody waits, and could be taken now but for the breaker."""
+        return self._rota.waiting and self._shift.builders.free and self._shift.free() > 0
 
     def work(self) -> None:
-        """Does one round, if there is anybody to take and a place to send from. Raises one of CUT_OFF."""
-        if not self._shift.breaker.allows(time.monotonic()):
+        """Sends what was built, then begins a round. Raises one of CUT_OFF."""
+        self._collect()
+        if not (self.possible and self._shift.breaker.allows(time.monotonic())):
             return
-        picked = self._rota.pick(self._shift.free())
-        ready = self._read_first(self._take(picked)) if picked else []
+        ready = self._read_first(self._take(self._rota.pick(min(_ROUND_OWNERS, self._shift.free()))))
         if ready:
-            self._claim(ready)
+            self._rota.building.update(ready)
+            self._shift.builders.build([self._order(owner) for owner in ready])
+
+    def _order(self, owner: str) -> Order:
+        course = self._rota.course(owner)
+        return Order(owner, course.room, course.observed, dict(course.notes))
 
     def _take(self, owners: list[str]) -> list[str]:
         """Takes owners that no other mirror works on; the overdue ones in any case, for the lock is efficiency only."""
-        unlocked = [owner for owner in owners if not self._rota.course(owner).locked]
-        locked = self._shift.lines.session.take(unlocked) if unlocked else set()
-        for owner in locked:
-            self._rota.course(owner).locked = True
-        taken = [owner for owner in owners if self._rota.course(owner).locked or self._rota.is_overdue(owner)]
-        for owner in set(owners) - set(taken):
-            self._rota.postpone(owner, time.monotonic() + _TAKEN_ELSEWHERE_SECONDS)
+        asked = {owner: self._rota.course(owner).locked for owner in owners}
+        found = self._shift.session.take(asked, _ROUND_MARKS)
+        self._rota.put_back(owners[len(found) :])
+        taken = []
+        for owner, marks, locked in found:
+            self._rota.course(owner).locked = locked
+            if not (locked or self._rota.is_overdue(owner)):
+                self._rota.postpone(owner, time.monotonic() + _TAKEN_ELSEWHERE_SECONDS)
+            elif marks < _ROUND_MARKS:
+                taken.append(owner)
+            elif taken:
+                self._rota.put_back([owner])
+            elif self._large is None:
+                self._large = owner
+                taken.append(owner)
+            else:
+                self._rota.postpone(owner, time.monotonic() + _ANOTHER_IS_LARGE_SECONDS)
         return taken
 
     def _read_first(self, owners: list[str]) -> list[str]:
@@ -55,49 +74,44 @@ class Rounds:
         for owner in owners:
             unread = self._rota.course(owner).unread
             if unread:
+                self._left(owner)
                 self._shift.submit(owner, look, self._shift.firestore, owner, dict(unread))
             else:
                 ready.append(owner)
         return ready
 
-    def _claim(self, owners: list[str]) -> None:
-        try:
-            claimed_at = self._shift.deps.now()
-            rooms = {owner: self._rota.course(owner).room for owner in owners}
-            claims, postponed = self._shift.lines.claim(owners, rooms)
-        except (psycopg2.Error, ValueError, ArithmeticError) as error:
-            if isinstance(error, CUT_OFF) or len(owners) > 1:
-                self._claim_alone(owners, error)
-            else:
-                self._shift.log.error("claim_failed", owner=owners[0], reason=str(error).strip())
-                self._shift.fail(owners[0])
-            return
-        step("mirror:claimed")
-        for owner in postponed:
-            self._rota.again(owner)
-        for claim in claims:
-            self._commit(claim, claimed_at)
-        self._shift.release(set(owners) - {claim.owner.owner for claim in claims} - set(postponed))
+    # --- what was built ---
 
-    def _claim_alone(self, owners: list[str], error: Exception) -> None:
-        """A row that the claim cannot read must hold back its own user only; a lost connection everybody."""
-        if isinstance(error, CUT_OFF):
-            for owner in owners:
-                self._rota.again(owner)
+    def _collect(self) -> None:
+        built, error = self._shift.builders.collect()
+        for one in built:
+            if one.owner in self._rota.building:
+                self._rota.building.discard(one.owner)
+                self._left(one.owner)
+                self._built(one)
+        if error is not None:
             raise error
-        for owner in owners:
-            self._claim([owner])
 
-    def _commit(self, claim: Claim, claimed_at: datetime) -> None:
+    def _left(self, owner: str) -> None:
+        if self._large == owner:
+            self._large = None
+
+    def _built(self, built: Built) -> None:
+        if built.error:
+            self._shift.log.error("claim_failed", owner=built.owner, reason=built.error)
+            self._shift.fail(built.owner)
+        elif built.postponed:
+            self._rota.again(built.owner)
+        elif built.claim is None:
+            self._shift.release([built.owner])
+        elif built.plan is None:
+            self._nothing_claimed(built.claim)
+        else:
+            self._commit(built.claim, built.plan)
+
+    def _commit(self, claim: Claim, plan: Plan) -> None:
         owner = claim.owner.owner
         course, firestore = self._rota.course(owner), self._shift.firestore
-        if not claim.marks:
-            self._nothing_claimed(claim)
-            return
-        stamp = Stamp(self._shift.deps.now(), secrets.token_hex(8))
-        plan = make_plan(claim, course.observed, course.notes, stamp, firestore.name)
-        built_at = self._shift.deps.now()
-        plan.settled.way = Way(stamp.commit, claimed_at, built_at, built_at, built_at)
         size = plan.size()
         if plan.unread:
             self._shift.submit(owner, look, firestore, owner, plan.unread)

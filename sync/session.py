@@ -1,13 +1,14 @@
 """A mirror's connections: made to notice a dead peer within seconds, and the one that listens and locks.
 
 Who LISTENs hears an owner turn dirty; who holds an owner's advisory lock works on it. Both end with the connection,
-whatever the process does. The locks only spare work: nothing relies on them. Called by lines.py, acknowledger.py and
-reconcile.py.
+whatever the process does. The locks only spare work: nothing relies on them. Called by shift.py,
+builders.py, acknowledger.py and reconcile.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import psycopg2
 
@@ -27,6 +28,35 @@ def connect(url: str, *, name: str = f"{APPLICATION}-work") -> Connection:
     )  # fmt: skip
 
 
+def connect_reading(url: str) -> Connection:
+    """Opens a connection for snapshots, whose prepared statements are planned once, for few keys."""
+    connection = connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("set plan_cache_mode = force_generic_plan")
+    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+    return connection
+
+
+class Taken(NamedTuple):
+    """An owner that was asked for: how many marks it has, up to the limit, and whether its lock is ours."""
+
+    owner: str
+    marks: int
+    locked: bool
+
+
+# Only those that fit are locked: what one mirror cannot read at once is left to another.
+_PREPARE_TAKE = """
+prepare take (text[], bool[], bigint, int) as
+with asked as materialized (
+    select a.owner, a.locked, a.place,
+        (select count(*) from (select from changes as c where c.owner = a.owner limit $3) as m) as marks
+    from unnest($1::text[], $2::bool[]) with ordinality as a(owner, locked, place)),
+before as materialized (select *, sum(marks) over (order by place) - marks as before from asked)
+select owner, marks, locked or pg_try_advisory_lock($4, hashtext(owner)) from before where before < $3 order by place
+"""
+
+
 class Session:
     """The mirror's doorbell and advisory locks: one connection that lives as long as its LISTEN.
 
@@ -38,6 +68,8 @@ class Session:
         self._connection.autocommit = True
         self._cursor = self._connection.cursor()
         self._cursor.execute(f"listen {CHANNEL}")
+        self._cursor.execute("set plan_cache_mode = force_generic_plan")
+        self._cursor.execute(_PREPARE_TAKE)
 
     def fileno(self) -> int:
         """Readable when a bell may have rung."""
@@ -59,13 +91,14 @@ class Session:
         )
         return self._cursor.fetchall()
 
-    def take(self, owners: Iterable[str]) -> set[str]:
-        """Locks those owners no other mirror works on, until released or until this session ends."""
-        self._cursor.execute(
-            "select owner from unnest(%s::text[]) as o(owner) where pg_try_advisory_lock(%s, hashtext(owner))",
-            (sorted(owners), _LOCK_CLASS),
-        )
-        return {owner for (owner,) in self._cursor.fetchall()}
+    def take(self, owners: Mapping[str, bool], most: int) -> list[Taken]:
+        """Takes owners in this order until they have `most` marks; the first in any case.
+
+        Locks those among them that no other mirror works on, until released or until this session ends; the value
+        tells which are locked already.
+        """
+        self._cursor.execute("execute take (%s, %s, %s, %s)", (list(owners), list(owners.values()), most, _LOCK_CLASS))
+        return [Taken(*row) for row in self._cursor.fetchall()]
 
     def release(self, owners: Iterable[str]) -> None:
         """Lets other mirrors take these owners."""

@@ -1,7 +1,7 @@
 """What the rooms of one mirror share: who waits, how fast it may go, who sends, who acknowledges, and the counts.
 
 Made once per mirror; everything in it is touched by the mirror's own thread only, except where a room says otherwise
-(senders.py, acknowledger.py). Called by mirror.py, rounds.py and verdicts.py.
+(senders.py, builders.py, acknowledger.py). Called by mirror.py, rounds.py and verdicts.py.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from typing import Any
 
 from sync import log
 from sync.acknowledger import Acknowledger
+from sync.builders import Builders
 from sync.changes import Acknowledgement
 from sync.commits import Outcome
 from sync.deps import Deps
 from sync.firestore import Firestore
-from sync.lines import Lines
 from sync.pacing import Breaker, Lanes, Pace, backoff
 from sync.rota import Course, Rota
 from sync.senders import Senders
+from sync.session import Session
 
 
 class Shift:
@@ -39,23 +40,24 @@ class Shift:
         self.pace = Pace(settings.mirror_month_interval_seconds)
         self.rota = Rota()
         self.counts: Counter[str] = Counter()
-        self._open: Lines | None = None
+        self.builders = Builders(self.url, self.senders.wake, deps.now, self.firestore.name)
+        self._open: Session | None = None
 
-    # --- lines to the ledger ---
+    # --- the session: bells and locks ---
 
     @property
-    def lines(self) -> Lines:
-        """The open lines; only between `connect` and `disconnect`."""
+    def session(self) -> Session:
+        """The open session; only between `connect` and `disconnect`."""
         assert self._open is not None
         return self._open
 
     def connect(self) -> None:
-        """Opens new lines; raises one of CUT_OFF."""
+        """Opens a new session; raises one of CUT_OFF."""
         self.disconnect()
-        self._open = Lines(self.url)
+        self._open = Session(self.url)
 
     def disconnect(self) -> None:
-        """Closes the lines, and the locks with them. Twice is safe."""
+        """Closes the session, and the locks with it. Twice is safe."""
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -65,7 +67,7 @@ class Shift:
         """Forgets owners and lets other mirrors take them."""
         locked = [owner for owner in owners if self.rota.leave(owner)]
         if locked and self._open is not None:
-            self._open.session.release(locked)
+            self._open.release(locked)
 
     # --- an owner's way: sent, acknowledged, once more ---
 
@@ -103,7 +105,7 @@ class Shift:
         self.rota.postpone(owner, time.monotonic() + 0.05 + backoff(course.failures))
 
     def free(self) -> int:
-        """Commits that may be begun; a Firestore that is held to be down is asked one at a time."""
+        """Owners that may be taken; a Firestore that is held to be down is asked one at a time."""
         width = self.lanes.width
-        places = 1 if self.breaker.open else width if width < self.lanes.most else 2 * width
-        return max(0, places - len(self.rota.sent))
+        places = 1 if self.breaker.open else width if width < self.lanes.most else 3 * width
+        return max(0, places - len(self.rota.sent) - len(self.rota.building))

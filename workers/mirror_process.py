@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
@@ -19,9 +20,13 @@ from sync.mirror import Mirror
 from sync.settings import NEEDS, read_settings
 from sync.status import read_backlog
 
+# How long one thread may compute before another has its turn: a large import being built delays a small change by it.
+SWITCH_SECONDS = 0.001
+
 
 def run(env: Mapping[str, str] = os.environ, *, until_clean: bool = False) -> None:
     """Mirrors until a signal comes, or until nothing is dirty. Raises InvalidSettings."""
+    sys.setswitchinterval(SWITCH_SECONDS)
     with mirror_deps(env) as deps:
         tracing.configure(deps.settings, "mirror")
         mirror = Mirror(deps)
