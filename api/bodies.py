@@ -1,30 +1,22 @@
 """What a client may send: one model per body or query string, strict, nothing unknown accepted.
 
 Names are camelCase on the wire and snake_case inside. A model checks shape only (is this an amount, a month, a
-text of that length); whether a category exists or an expense may be deleted is for `sync` to say.
+text of that length); whether a category exists or an expense may be deleted is for `sync` to say. The bodies of edits
+that may come offline too live in `sync/bodies.py`.
 """
 
 from __future__ import annotations
 
 import re
 from typing import Annotated, Any, Literal
-from uuid import UUID
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from api.fields import Amount, CategoryName, Currency, Day, Hint, Identifier, Month, Name, Note, Token
+from sync.bodies import Body, Id
+from sync.edit_fields import Amount, CategoryName, Day, Hint, Identifier, Month, Name, Token
 
 LONGEST_PAGE = 200
-
-
-def parse_uuid(value: Any) -> UUID:
-    """A UUID from its text."""
-    try:
-        return UUID(value)
-    except (ValueError, TypeError, AttributeError):
-        raise PydanticCustomError("uuid", "must be an id of the ledger, a UUID") from None
 
 
 def parse_limit(value: Any) -> int:
@@ -34,7 +26,6 @@ def parse_limit(value: Any) -> int:
     raise PydanticCustomError("limit", "must be a whole number from 1 to {most}", {"most": LONGEST_PAGE})
 
 
-Id = Annotated[UUID, BeforeValidator(parse_uuid), WithJsonSchema({"type": "string", "format": "uuid"})]
 Limit = Annotated[
     int,
     BeforeValidator(parse_limit),
@@ -43,16 +34,6 @@ Limit = Annotated[
 
 NameMatch = Literal["contains", "equals", "starts"]
 Direction = Literal["in", "out"]
-
-
-class Body(BaseModel):
-    """The strictness that every body and query string shares."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, alias_generator=to_camel)
-
-    def given(self) -> dict[str, Any]:
-        """The fields the client sent, null included; what it left out is left out."""
-        return {name: getattr(self, name) for name in self.model_fields_set}
 
 
 class ProfileBody(Body):
@@ -100,38 +81,6 @@ class TransactionsQuery(Body):
     month: Month
     limit: Limit = 100
     cursor: Identifier | None = None
-
-
-class NewExpenseBody(Body):
-    """A manual expense. Money out is positive, a refund negative."""
-
-    amount: Amount
-    currency: Currency
-    date: Day
-    name: Name
-    category_id: Identifier
-    note: Note | None = None
-
-
-class EntryEditBody(Body):
-    """The user's own fields of an entry; null hands the category back to rule and bank, or clears the note."""
-
-    category_id: Identifier | None = None
-    note: Note | None = None
-
-
-class SplitPart(Body):
-    """One part of a split: money out positive, in the transaction's currency."""
-
-    category_id: Identifier
-    amount: Amount
-    note: Note | None = None
-
-
-class SplitsBody(Body):
-    """All parts of an entry, in order; an empty list joins it together again."""
-
-    splits: list[SplitPart]
 
 
 class RuleBody(Body):
@@ -193,19 +142,3 @@ class RepairBody(Body):
     month: Month
     days: Annotated[list[Day], Field(max_length=31)]
     shown: Annotated[list[Id], Field(max_length=500)]
-
-
-class NewBudgetBody(Body):
-    """A monthly limit for one category and currency, from a month on."""
-
-    category_id: Identifier
-    currency: Currency
-    limit: Amount
-    starts_month: Month
-
-
-class BudgetEditBody(Body):
-    """What may change on a budget."""
-
-    limit: Amount | None = None
-    starts_month: Month | None = None

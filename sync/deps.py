@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sync.firestore import Firestore
     from sync.plaid import Plaid
 
+Serving = Literal["api", "worker", "mirror", "intents"]
 Ring = Callable[[str, dict[str, str]], None]
 
 
@@ -38,7 +39,7 @@ class Deps:
     now: Callable[[], datetime]
 
 
-def build_deps(settings: Settings, *, door: Literal["api", "worker", "mirror"], ring: Ring | None = None) -> Deps:
+def build_deps(settings: Settings, *, door: Serving, ring: Ring | None = None) -> Deps:
     """Builds what this door needs; connects to nothing yet. Raises VaultFailed without usable keys.
 
     `ring` starts a task by name. Whatever it raises is logged and dropped: the sweep finds work whose bell was lost.
@@ -48,7 +49,7 @@ def build_deps(settings: Settings, *, door: Literal["api", "worker", "mirror"], 
         settings=settings,
         engine=make_engine(_database_url(settings, door), role_hint=door),
         plaid=_plaid(settings) if banks else None,
-        firestore=_firestore(settings) if door == "mirror" else None,
+        firestore=_firestore(settings) if door in ("mirror", "intents") else None,
         vault=_vault(settings) if banks else None,
         ring=_never_raising(ring or _no_bell),
         now=utc_now,
@@ -60,11 +61,12 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def _database_url(settings: Settings, door: Literal["api", "worker", "mirror"]) -> str:
+def _database_url(settings: Settings, door: Serving) -> str:
     return {
         "api": settings.api_database_url,
         "worker": settings.worker_database_url,
         "mirror": settings.mirror_database_url,
+        "intents": settings.api_database_url,
     }[door]
 
 

@@ -284,6 +284,21 @@ def import_document(row: Sequence[Any]) -> Document:
     }
 
 
+def receipt_document(row: Sequence[Any]) -> Document:
+    """What became of an edit made offline."""
+    device, sequence, kind, outcome, reason, detail, marked, applied_at = row
+    return {
+        "device": device,
+        "sequence": sequence,
+        "kind": kind,
+        "outcome": outcome,
+        "reason": reason,
+        "detail": detail,
+        "marked": marked,
+        "appliedAt": applied_at,
+    }
+
+
 def budget_document(budget: Budget) -> Document:
     """A monthly limit."""
     return {

@@ -229,6 +229,44 @@ class BudgetExists(LivespendError):
     status = 409
 
 
+# Edits made offline. They reach a person in a receipt, never as an answer of HTTP.
+
+
+class IntentSuperseded(LivespendError):
+    """This was changed elsewhere after you last saw it."""
+
+    code = "superseded"
+    status = 409
+
+
+class IntentTooOld(LivespendError):
+    """This edit waited too long on its device to be applied."""
+
+    code = "intent-too-old"
+    status = 410
+
+
+class IntentInvalid(LivespendError):
+    """This edit is not of a form that is understood."""
+
+    code = "intent-invalid"
+    status = 422
+
+
+class IntentsTooMany(LivespendError):
+    """More edits came from one person within an hour than are applied."""
+
+    code = "intents-too-many"
+    status = 429
+
+
+class IntentFailed(LivespendError):
+    """This edit could not be applied: a fault on our side."""
+
+    code = "intent-failed"
+    status = 500
+
+
 # The machinery.
 
 

@@ -650,6 +650,44 @@ imports = Table(
     CheckConstraint("extract(day from stored_from) = 1", name="stored_from"),
 )
 
+intents_applied = Table(
+    "intents_applied",
+    metadata,
+    Column("id", Uuid, nullable=False),
+    _user(),
+    Column("device", _ID, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("detail", Text),
+    Column("marked", JSONB, nullable=False, server_default=text("'[]'")),
+    Column("subject_id", Uuid),
+    Column("field", Text),
+    Column("epoch", Integer),
+    Column("number", BigInteger),
+    _time("made_at"),
+    _stamped("applied_at"),
+    PrimaryKeyConstraint("user_id", "id"),
+    CheckConstraint("outcome in ('applied', 'superseded', 'rejected')", name="outcome"),
+    CheckConstraint("(outcome = 'applied') = (reason is null)", name="reason"),
+)
+Index("ix_intents_applied_device", intents_applied.c.user_id, intents_applied.c.device, intents_applied.c.sequence)
+Index("ix_intents_applied_user_id", intents_applied.c.user_id, intents_applied.c.applied_at)
+Index(None, intents_applied.c.applied_at)
+
+field_versions = Table(
+    "field_versions",
+    metadata,
+    Column("subject_id", Uuid, nullable=False),
+    Column("field", Text, nullable=False),
+    _user(),
+    Column("epoch", Integer, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    PrimaryKeyConstraint("subject_id", "field"),
+)
+Index(None, field_versions.c.user_id)
+
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,

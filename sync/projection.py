@@ -27,6 +27,7 @@ from sync.documents import (
     item_document,
     month_document,
     month_name,
+    receipt_document,
     recurring_document,
     transaction_document,
 )
@@ -230,6 +231,18 @@ def _recurring(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     return {f"users/{row[0]}/recurring/{row[1]}": _try(recurring_document, row[2:]) for row in rows}
 
 
+_RECEIPTS = """
+select i.user_id, i.id::text, i.device, i.sequence, i.kind, i.outcome, i.reason, i.detail, i.marked, i.applied_at
+from unnest(%s::text[], %s::uuid[]) as w(user_id, id)
+join intents_applied as i on i.user_id = w.user_id and i.id = w.id
+"""
+
+
+def _receipts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
+    cursor.execute(_RECEIPTS, _columns(_uuids(keys)))
+    return {f"users/{row[0]}/receipts/{row[1]}": receipt_document(row[2:]) for row in cursor.fetchall()}
+
+
 KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
     "transactions": _transactions,
     "months": _months,
@@ -239,6 +252,7 @@ KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
     "recurring": _recurring,
     "categories": _categories,
     "budgets": _budgets,
+    "receipts": _receipts,
 }
 
 
@@ -256,6 +270,7 @@ union all select 'users/' || user_id || '/imports/' || item_id from imports wher
 union all select 'users/' || user_id || '/recurring/' || id from recurring_streams where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/categories/' || id from categories where user_id = any (%(users)s)
 union all select 'users/' || user_id || '/budgets/' || id from budgets where user_id = any (%(users)s)
+union all select 'users/' || user_id || '/receipts/' || id from intents_applied where user_id = any (%(users)s)
 """
 
 

@@ -20,8 +20,8 @@ from sync.encode import Unencodable, digest, encode, get_time, nameable, version
 from sync.firestore import Firestore, Meter
 from sync.projection import candidates, place, project
 
-# Written by clients, or by later parts of the product: no projection of the ledger.
-NOT_OURS = frozenset({"intents", "receipts"})
+# Written by clients: no projection of the ledger.
+NOT_OURS = frozenset({"intents"})
 
 
 class Damage(NamedTuple):

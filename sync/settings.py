@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from sync.errors import InvalidSettings
 
-Door = Literal["api", "worker", "mirror", "migrate"]
+Door = Literal["api", "worker", "mirror", "intents", "migrate"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,11 @@ class Settings:
     mirror_concurrency: int = 8
     mirror_month_interval_seconds: float = 1.0
     sweep_seconds: float = 30.0
+    intent_max_age_days: int = 30
+    intent_gap_seconds: float = 10.0
+    intent_hourly_limit: int = 1000
+    intent_concurrency: int = 4
+    intent_silence_seconds: float = 60.0
     purge_after_hours: int = 24
     freshness_promise_hours: int = 12
     pending_expires_days: int = 14
@@ -79,6 +84,7 @@ NEEDS: Mapping[Door, frozenset[str]] = {
     "api": frozenset({"API_DATABASE_URL", "REDIS_URL", "PLAID_WEBHOOK_URL", "FIREBASE_API_KEY"}) | _PLAID | _FIREBASE,
     "worker": frozenset({"WORKER_DATABASE_URL", "REDIS_URL"}) | _PLAID,
     "mirror": frozenset({"MIRROR_DATABASE_URL"}) | _FIREBASE,
+    "intents": frozenset({"API_DATABASE_URL"}) | _FIREBASE,
     "migrate": frozenset({"MIGRATION_DATABASE_URL"}),
 }
 
@@ -224,6 +230,11 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),
     "SWEEP_SECONDS": _seconds(0.1, 86400),
+    "INTENT_MAX_AGE_DAYS": _whole(1, 365),
+    "INTENT_GAP_SECONDS": _seconds(0, 3600),
+    "INTENT_HOURLY_LIMIT": _whole(1, 1_000_000),
+    "INTENT_CONCURRENCY": _whole(1, 64),
+    "INTENT_SILENCE_SECONDS": _seconds(0.1, 3600),
     "PURGE_AFTER_HOURS": _whole(0, 720),
     "FRESHNESS_PROMISE_HOURS": _whole(1, 168),
     "PENDING_EXPIRES_DAYS": _whole(1, 365),

@@ -78,6 +78,7 @@ def _configuration() -> dict[str, Any]:
             "check_balances": {"task": "check_balances", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "read_recurring": {"task": "read_recurring", "schedule": _MINUTE, "options": {"expires": _MINUTE}},
             "forget_keys": {"task": "forget_keys", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "forget_intents": {"task": "forget_intents", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_webhooks": {"task": "forget_webhooks", "schedule": _HOUR, "options": {"expires": _HOUR}},
             "forget_pages": {"task": "forget_pages", "schedule": _TEN_MINUTES, "options": {"expires": _TEN_MINUTES}},
             "forget_traces": {"task": "forget_traces", "schedule": _MINUTE, "options": {"expires": _MINUTE}},

@@ -16,6 +16,7 @@ from sync import (
     idempotency,
     imports,
     inbox,
+    intents,
     kept_pages,
     links,
     log,
@@ -115,6 +116,11 @@ def forget_keys() -> None:
     idempotency.forget_old(deps())
 
 
+def forget_intents() -> None:
+    """Forgets intents so old that they would be refused; their receipts go with them."""
+    intents.forget_old(deps())
+
+
 def forget_webhooks() -> None:
     """Forgets webhooks that were dealt with long ago."""
     inbox.forget_old(deps())
@@ -161,6 +167,7 @@ for _body in (
     check_balances,
     read_recurring,
     forget_keys,
+    forget_intents,
     forget_webhooks,
     forget_pages,
     forget_links,

@@ -8,10 +8,10 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from api.answers import Budget, BudgetsAnswer, BudgetWritten, WriteAnswer, marked
-from api.bodies import BudgetEditBody, NewBudgetBody
 from api.current import deps, user_id
 from api.idempotency import create
 from sync import budgets
+from sync.bodies import BudgetEditBody, NewBudgetBody
 from sync.deps import Deps
 
 bp = APIBlueprint("budgets", __name__, url_prefix="/api/budgets", tag="Budgets")

@@ -9,8 +9,8 @@ from pydantic_core import PydanticCustomError
 
 from api.answers import Month, MonthAnswer, MonthsAnswer
 from api.current import deps, user_id
-from api.fields import parse_month
 from sync import spend
+from sync.edit_fields import parse_month
 from sync.errors import InvalidFields
 
 bp = APIBlueprint("months", __name__, url_prefix="/api/months", tag="Months")

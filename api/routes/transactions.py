@@ -10,10 +10,11 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from api.answers import Transaction, TransactionAnswer, TransactionsAnswer, TransactionWritten, WriteAnswer, marked
-from api.bodies import EntryEditBody, NewExpenseBody, SplitsBody, TransactionsQuery
+from api.bodies import TransactionsQuery
 from api.current import deps, user_id
 from api.idempotency import create
 from sync import ledger, splits
+from sync.bodies import EntryEditBody, NewExpenseBody, SplitsBody
 from sync.db import Mark
 from sync.deps import Deps
 

@@ -40,7 +40,7 @@ DOCUMENTS: dict[str, dict[str, object]] = {
     "users/u1/categories/c1": {"name": "Coffee"},
     "users/u1/budgets/b1": {"categoryId": "c1"},
     "users/u1/intents/n1": {"kind": "set-category"},
-    "users/u1/receipts/r1": {"status": "applied"},
+    "users/u1/receipts/r1": {"outcome": "applied"},
     "users/u1/secrets/s1": {"token": "x"},
     "users/u1/transactions/t1/notes/n1": {"text": "x"},
     "users/u1/months/2026-11/days/1": {"spend": 1},
@@ -50,12 +50,15 @@ DOCUMENTS: dict[str, dict[str, object]] = {
     "users/u1/recurring/r1/deeper/d1": {"x": 1},
     "users/u1/categories/c1/deeper/d1": {"x": 1},
     "users/u1/budgets/b1/deeper/d1": {"x": 1},
+    "users/u1/receipts/r1/deeper/d1": {"x": 1},
+    "users/u1/intents/n1/deeper/d1": {"x": 1},
     "households/h1": {"name": "Home"},
     "households/h1/members/u1": {"role": "owner"},
     "_sync/u1": {"revision": 1},
     "elsewhere/x1": {"owner": "u1"},
 }
-READING = frozenset({"get", "list 500", "list 501", "list", "count", "month", "category", "offset"})
+LISTS = ("list 100", "list 101", "list 500", "list 501")
+READING = frozenset({"get", *LISTS, "list", "count", "month", "category", "offset"})
 CAPPED = READING - {"list", "list 501", "count"}
 # What the owner may do; everybody else may do nothing at all.
 ALLOWED: dict[str, frozenset[str]] = {
@@ -68,6 +71,8 @@ ALLOWED: dict[str, frozenset[str]] = {
     "users/u1/recurring/r1": READING,
     "users/u1/categories/c1": READING,
     "users/u1/budgets/b1": READING,
+    "users/u1/receipts/r1": frozenset({"get", "list 100", "category"}),
+    "users/u1/intents/n1": frozenset({"get"}),
 }
 
 
@@ -83,6 +88,8 @@ class Listing:
 
 
 LISTINGS: dict[str, Listing] = {
+    "list 100": Listing(100),
+    "list 101": Listing(101),
     "list 500": Listing(500),
     "list 501": Listing(501),
     "list": Listing(),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from tests.rules_matrix.conftest import Target
+from tests.rules_matrix.intents import ADMITTED, BAD_IDS, DENIED, NOW, Fields
 from tests.rules_matrix.table import (
     CALLERS,
     DOCUMENTS,
     LISTINGS,
     OPERATIONS,
     OWNER,
+    OWNERS,
     collection,
     expected,
     sibling,
@@ -78,6 +82,48 @@ def test_each_cell_of_the_table(guarded: Target, caller: str, path: str) -> None
 def test_the_admin_passes_no_rules(guarded: Target, path: str) -> None:
     verdicts = {operation: attempt(guarded, guarded.admin(), operation, path) for operation in OPERATIONS}
     assert set(verdicts.values()) == {"ALLOW"}
+
+
+# To the microsecond of the server's clock, which only the evaluator knows beforehand.
+EDGE = "a clock a day ahead"
+
+
+def leave(wire: Wire, fields: Fields, path: str | None = None) -> str:
+    """As the page does: the arrival is the server's clock, the rest follows the real one."""
+    path = path or f"users/{OWNER}/intents/{uuid.uuid4()}"
+    shift = datetime.now(UTC) - NOW
+    fields = {name: value + shift if isinstance(value, datetime) else value for name, value in fields.items()}
+    if fields.get("createdAt") == NOW + shift:
+        return wire.leave(path, fields, "createdAt")
+    return wire.create(path, fields)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_intents_are_left_by_the_owner_alone(guarded: Target, caller: str) -> None:
+    who = CALLERS[caller]
+    wire = guarded.wire(bearer(who) if who else None)
+    verdict = "ALLOW" if caller in OWNERS else "DENY"
+    assert {name: leave(wire, fields) for name, fields in ADMITTED.items()} == dict.fromkeys(ADMITTED, verdict)
+
+
+def test_each_attack_on_an_intent_is_denied(guarded: Target) -> None:
+    who = CALLERS["owner (password)"]
+    assert who is not None
+    wire = guarded.wire(bearer(who))
+    assert [name for name, fields in DENIED.items() if name != EDGE and leave(wire, fields) != "DENY"] == []
+    sound = ADMITTED["a note"]
+    assert {bad: leave(wire, sound, f"users/{OWNER}/intents/{bad}") for bad in BAD_IDS} == dict.fromkeys(
+        BAD_IDS, "DENY"
+    )
+
+
+def test_an_intent_is_created_once_and_stays_as_it_is(guarded: Target) -> None:
+    who = CALLERS["owner (password)"]
+    assert who is not None
+    wire, path = guarded.wire(bearer(who)), f"users/{OWNER}/intents/{uuid.uuid4()}"
+    assert leave(wire, ADMITTED["a note"], path) == "ALLOW"
+    assert [wire.set(path, ADMITTED["no note"]), wire.update(path, {"v": 1}), wire.delete(path)] == ["DENY"] * 3
+    assert wire.get(path) == "ALLOW"
 
 
 def test_nobody_lists_the_people(guarded: Target) -> None:

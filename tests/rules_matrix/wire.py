@@ -71,6 +71,15 @@ class Wire:
     def create(self, path: str, fields: dict[str, object]) -> str:
         return self._commit(self._set(path, fields, exists=False))
 
+    def leave(self, path: str, fields: dict[str, object], stamped: str) -> str:
+        """Creates a document whose field `stamped` is the server's own time, as serverTimestamp() has it."""
+        content = {name: value for name, value in fields.items() if name != stamped}
+        one = self._set(path, content, exists=False)
+        clock = write.DocumentTransform.FieldTransform.ServerValue.REQUEST_TIME
+        transform = write.DocumentTransform.FieldTransform(field_path=stamped, set_to_server_value=clock)
+        one.update_transforms = [transform]
+        return self._commit(one)
+
     def set(self, path: str, fields: dict[str, object]) -> str:
         return self._commit(self._set(path, fields, exists=None))
 

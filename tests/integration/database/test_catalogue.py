@@ -17,6 +17,7 @@ PROJECTED = {
     "categories",
     "entries",
     "imports",
+    "intents_applied",
     "item_freshness",
     "items",
     "recurring_streams",
@@ -47,7 +48,8 @@ def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Dat
 def test_every_projected_table_has_four_triggers_that_always_fire(database: Database) -> None:
     triggers = database.sql(
         "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
-        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window', 'notes_trace')"
+        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window', 'notes_trace') "
+        "and tgname not like 'stamps_%%'"
     )
 
     wanted = {"marks_insert", "marks_update", "marks_delete", "refuses_truncate"}
@@ -60,6 +62,19 @@ def test_an_owners_window_marks_whoever_moves_it(database: Database) -> None:
     )
 
     assert triggers == [("owners", "A")]
+
+
+def test_every_field_that_an_intent_may_change_is_stamped_by_triggers_that_fire_after_the_marks(
+    database: Database,
+) -> None:
+    stamping = database.sql(
+        "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
+        "where not tgisinternal and tgname like 'stamps_%%'"
+    )
+
+    changing = ("update", "delete")
+    wanted = {"entries": changing, "splits": ("insert", *changing), "budgets": changing}
+    assert set(stamping) == {(t, f"stamps_{on}", "A", True) for t, commands in wanted.items() for on in commands}
 
 
 def test_every_projected_row_keeps_its_id_and_owner(database: Database) -> None:

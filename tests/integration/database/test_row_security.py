@@ -38,6 +38,8 @@ TABLES = {
     "link_intents": "user_id",
     "account_moves": "user_id",
     "purges": "user_id",
+    "intents_applied": "user_id",
+    "field_versions": "user_id",
 }
 
 
@@ -118,6 +120,11 @@ def fill(database: Database, user: str) -> None:
             "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "
             "values (%s, %s, %s, 1, 'x', 1, 'USD', '2026-11-01')",
             user, entry, uid("dave", "entry"),
+        ),
+        (
+            "insert into intents_applied (id, user_id, device, sequence, kind, outcome) "
+            "values (%s, %s, 'd', 1, 'set-note', 'applied')",
+            uid(user, "intent"), user,
         ),
         (
             "insert into idempotency_keys (user_id, key, request_sha256, status, response) "
@@ -243,6 +250,12 @@ ALICES = {
     "a part moved to another's category": "update splits set category_id = 'own-bob'",
     "a part moved to another entry": "update splits set entry_id = entry_id",
     "a transaction moved to another's entry": f"update transactions set entry_id = '{uid('bob', 'entry')}'",
+    "a receipt for another": (
+        "insert into intents_applied (id, user_id, device, sequence, kind, outcome) "
+        "values (gen_random_uuid(), 'bob', 'd', 1, 'set-note', 'applied')"
+    ),
+    "another word in a receipt": "update intents_applied set outcome = 'applied'",
+    "a version of one's own making": "update field_versions set number = 0",
     "a question that nobody asked": (
         "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "
         f"values ('alice', '{uid('bob', 'entry')}', '{uid('alice', 'entry')}', 1, 'x', 1, 'USD', '2026-11-01')"

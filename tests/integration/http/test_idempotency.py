@@ -115,9 +115,11 @@ def test_the_version_that_was_answered_is_the_one_that_was_marked(house: House, 
     assert marked == [(mark["path"], mark["version"]["epoch"], mark["version"]["number"])]
 
 
-def test_a_key_is_forgotten_after_a_week(house: House, alice: Person, deps_for: DepsFor):
+def test_a_key_is_forgotten_when_no_edit_made_offline_can_still_carry_it(
+    house: House, alice: Person, deps_for: DepsFor
+):
     alice.expense(key="wish-1")
-    house.database.sql("update idempotency_keys set created_at = now() - interval '8 days'")
+    house.database.sql("update idempotency_keys set created_at = now() - interval '32 days 1 hour'")
     alice.expense(key="wish-2")
     forgotten = [idempotency.forget_old(deps_for("worker")) for _ in range(2)]
 

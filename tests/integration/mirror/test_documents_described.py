@@ -80,6 +80,10 @@ def test_every_emitted_field_is_described_and_every_described_field_is_emitted(
         "select user_id, item_id, id, 's', 'out', 'Rent', 'MONTHLY', 'MATURE', true, '2026-11-01', '2026-11-01', "
         "'OTHER', 3, '' from accounts"
     )
+    database.sql(
+        "insert into intents_applied (id, user_id, device, sequence, kind, outcome, marked) values (gen_random_uuid(), "
+        "'ada', 'd', 1, 'set-note', 'applied', '[{\"path\": \"p\", \"version\": {\"epoch\": 1, \"number\": 2}}]')"
+    )
     ada.split(rows[1], ("TRAVEL", "2.5"))
     database.sql(
         "insert into reviews (user_id, pending_entry_id, posted_entry_id, score, name, amount, iso_currency, date) "

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from api.bodies import EntryEditBody, NewBudgetBody, NewExpenseBody, TransactionsQuery
+from api.bodies import TransactionsQuery
+from sync.bodies import EntryEditBody, NewBudgetBody, NewExpenseBody
 
 EXPENSE = {"amount": "12.34", "currency": "USD", "date": "2026-11-21", "name": "Lunch", "categoryId": "FOOD_AND_DRINK"}
 

@@ -1,0 +1,1 @@
+"""Edits made offline: applied once, answered by a receipt."""
