@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from sync import log
 from sync.changes import Acknowledgement, Connection, Settled, acknowledge, clear_dirty
+from sync.meter import Meter
 from sync.pacing import backoff
 from sync.passports import measure_hops, note_hops
 from sync.session import CUT_OFF, connect
@@ -36,8 +37,8 @@ class Closed(NamedTuple):
 class Acknowledger:
     """Takes acknowledgements and owners to look at; answers them as `Closed`, and calls `wake` when there are any."""
 
-    def __init__(self, url: str, wake: Callable[[], None]) -> None:
-        self._url, self._wake = url, wake
+    def __init__(self, url: str, wake: Callable[[], None], meter: Meter) -> None:
+        self._url, self._wake, self._meter = url, wake, meter
         self._waiting: deque[Acknowledgement] = deque()
         self._unchecked: set[str] = set()
         self._closed: deque[Closed] = deque()
@@ -132,9 +133,10 @@ class Acknowledger:
     def _write(self, batch: list[Acknowledgement], owners: set[str]) -> Settled:
         connection = self._connection = self._connection or connect(self._url)
         with connection, connection.cursor() as cursor:
-            traced = acknowledge(cursor, batch)
+            moved, traced = acknowledge(cursor, batch)
             # Whatever else belongs to an acknowledgement is written here, from the same batch.
             note_hops(cursor, batch, traced)
+            self._meter.record(cursor, batch, moved)
             flags = clear_dirty(cursor, owners)
         measure_hops(batch, traced, datetime.now(UTC))
         if batch:

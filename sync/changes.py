@@ -109,9 +109,16 @@ class Traced(NamedTuple):
     documents: int
 
 
+class Acknowledged(NamedTuple):
+    """What an acknowledging transaction did: the owners whose mirror state moved, and the traces that ended."""
+
+    moved: set[str]
+    traced: list[Traced]
+
+
 @dataclass(slots=True)
 class Acknowledgement:
-    """All that one owner's commit (or what was read after a refusal) settles."""
+    """All that one owner's commit (or what was read after a refusal) settles; `writes` are the commit's own."""
 
     owner: str
     shown: list[Shown] = field(default_factory=list)
@@ -119,6 +126,7 @@ class Acknowledgement:
     parked: list[Parked] = field(default_factory=list)
     unparked: list[str] = field(default_factory=list)
     way: Way | None = None
+    writes: Sequence[Any] = ()
 
 
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
@@ -188,11 +196,14 @@ def _version(columns: Sequence[Any]) -> Version | None:
 
 
 _MOVE_STATE = """
-insert into mirror_state as s (owner, path, digest, epoch, number, update_time, deleted) {}
-on conflict (owner, path) do update
-set digest = excluded.digest, epoch = excluded.epoch, number = excluded.number,
-    update_time = excluded.update_time, deleted = excluded.deleted
-where excluded.update_time > s.update_time
+with moved as (
+    insert into mirror_state as s (owner, path, digest, epoch, number, update_time, deleted) {}
+    on conflict (owner, path) do update
+    set digest = excluded.digest, epoch = excluded.epoch, number = excluded.number,
+        update_time = excluded.update_time, deleted = excluded.deleted
+    where excluded.update_time > s.update_time
+    returning s.owner)
+select distinct owner from moved
 """
 
 # Above so many rows COPY is worth its extra statements.
@@ -234,17 +245,20 @@ where p.owner = gone.owner and p.path = gone.path
 """
 
 
-def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> list[Traced]:
+def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> Acknowledged:
     """Moves mirror state forward and deletes exactly the claimed marks; the caller commits. Safe to run twice.
 
-    Answers which traces the deleted marks carried.
+    Answers which owners' state moved and which traces the deleted marks carried: neither the second time.
     """
+    moved: set[str] = set()
     shown = sorted((a.owner, s.path, s.held) for a in done for s in a.shown)
     if len(shown) > _COPY_FROM:
         _copy_state(cursor, shown)
+        moved = {owner for (owner,) in cursor.fetchall()}
     elif shown:
         rows = [(o, p, h.digest, h.version.epoch, h.version.number, h.update_time, h.deleted) for o, p, h in shown]
         execute_values(cursor, _MOVE_STATE.format("values %s"), rows, page_size=_COPY_FROM)
+        moved = {owner for (owner,) in cursor.fetchall()}
     parked = sorted((a.owner, p) for a in done for p in a.parked)
     if parked:
         execute_values(cursor, _PARK, [(o, p.path, *p.version, p.code, p.message) for o, p in parked])
@@ -253,9 +267,9 @@ def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> list[Traced]
         cursor.execute(_UNPARK, tuple(list(column) for column in zip(*unparked, strict=True)))
     marks = [(a.owner, path, *version) for a in done for path, version in a.marks]
     if not marks:
-        return []
+        return Acknowledged(moved, [])
     cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
-    return [Traced(*row) for row in cursor.fetchall()]
+    return Acknowledged(moved, [Traced(*row) for row in cursor.fetchall()])
 
 
 def _copy_state(cursor: Cursor, shown: Sequence[tuple[str, str, Held]]) -> None:

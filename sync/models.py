@@ -824,6 +824,21 @@ parked_documents = Table(
     _stamped("parked_at"),
 )
 
+mirror_costs = Table(
+    "mirror_costs",
+    metadata,
+    Column("owner", _ID, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("kind", _ID, nullable=False),
+    *(
+        Column(name, BigInteger, nullable=False)
+        for name in ("changes", "writes", "deletes", "bytes", "index_entries", "listened")
+    ),
+    PrimaryKeyConstraint("owner", "day", "kind"),
+    postgresql_with={"fillfactor": 70},
+)
+Index(None, mirror_costs.c.day)
+
 mirror_window = Table(
     "mirror_window",
     metadata,

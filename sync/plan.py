@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
@@ -76,13 +76,14 @@ class Claim:
 
 
 class Write(NamedTuple):
-    """One write of a commit; digest None = a deletion; `claimed` = its mark is acknowledged with it."""
+    """One write; digest and content None = a deletion; `claimed` = its mark is acknowledged with it."""
 
     path: str
     request: bytes
     digest: bytes | None
     version: Version
     claimed: bool
+    content: Mapping[str, Any] | None
 
 
 @dataclass(slots=True)
@@ -130,6 +131,7 @@ def make_plan(
 def settle(plan: Plan, commit_time: datetime, update_times: list[datetime | None]) -> Acknowledgement:
     """Answers what a successful commit settles."""
     done = plan.settled
+    done.writes = plan.writes
     for write, update_time in zip(plan.writes, update_times, strict=True):
         gone = write.digest is None
         moment = commit_time if gone or update_time is None else update_time
@@ -218,7 +220,7 @@ class _Planner:
             self.settled.marks.append((path, version))
         else:
             request = delete_write(self.name_of(path), update_time)
-            self.writes.append(Write(path, request, None, version, claimed=True))
+            self.writes.append(Write(path, request, None, version, True, None))
 
     def _unfinished(self, path: str, version: Version) -> None:
         content = self.claim.documents.get(path)
@@ -235,7 +237,7 @@ class _Planner:
     ) -> None:
         self.needs_head = self.needs_head or (update_time is None and path != self.owner)
         request = guarded(encoded, self.name_of(path), update_time)
-        self.writes.append(Write(path, request, seen, version, claimed))
+        self.writes.append(Write(path, request, seen, version, claimed, encoded.content))
 
     def _adopted(self, path: str, version: Version, basis: _Basis, seen: bytes) -> bool:
         """What was read is what would be written, and is newer than what was known: no write is needed."""
@@ -304,7 +306,7 @@ class _Planner:
             self.settled.marks.append((self.owner, claimed.mark.version))
         else:
             request = delete_write(self.name_of(self.owner), update_time)
-            self.writes.append(Write(self.owner, request, None, claimed.mark.version, claimed=True))
+            self.writes.append(Write(self.owner, request, None, claimed.mark.version, True, None))
 
     def _head_version(self) -> Version:
         claimed = self.claim.marks.get(self.owner)

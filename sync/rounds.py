@@ -135,9 +135,9 @@ class Rounds:
             self._shift.check(claim.owner.owner)
 
     def _hot(self, claim: Claim, plan: Plan) -> float:
-        """Seconds for which an aggregate of this commit was written too recently: the whole pair waits."""
+        """Seconds for which the whole pair waits: an aggregate was written too recently, or a cap is reached."""
         now, wall = time.monotonic(), self._shift.deps.now()
-        waits = 0.0
+        waits = self._shift.meter.wait(plan.owner, now, wall.date())
         for write in plan.writes:
             if is_aggregate(write.path):
                 held = claim.held(write.path)

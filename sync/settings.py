@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 
@@ -58,6 +59,16 @@ class Settings:
     intent_hourly_limit: int = 1000
     intent_concurrency: int = 4
     intent_silence_seconds: float = 60.0
+    cost_price_writes: Decimal = Decimal("0.09")
+    cost_price_deletes: Decimal = Decimal("0.01")
+    cost_price_reads: Decimal = Decimal("0.03")
+    cost_currency: str = "USD"
+    cost_listeners: Decimal = Decimal(1)
+    cost_cap_user_day: Decimal = Decimal(0)
+    cost_cap_total_day: Decimal = Decimal(0)
+    cost_cap_interval_seconds: float = 60.0
+    cost_keep_days: int = 400
+    firestore_indexes_file: Path = Path("firestore_rules/firestore.indexes.json")
     purge_after_hours: int = 24
     freshness_promise_hours: int = 12
     pending_expires_days: int = 14
@@ -168,6 +179,25 @@ def _seconds(least: float, most: float) -> Callable[[str], float]:
     return parse
 
 
+def _amount(most: str) -> Callable[[str], Decimal]:
+    def parse(text: str) -> Decimal:
+        try:
+            value = Decimal(text)
+        except InvalidOperation:
+            value = Decimal("nan")
+        if value.is_nan() or not 0 <= value <= Decimal(most):
+            raise ValueError(f"must be a decimal number from 0 to {most}")
+        return value
+
+    return parse
+
+
+def _currency(text: str) -> str:
+    if not (len(text) == 3 and text.isascii() and text.isalpha() and text.isupper()):
+        raise ValueError("must be a currency of three capital letters, such as USD")
+    return text
+
+
 def _prefixed(*prefixes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.startswith(prefixes):
@@ -235,6 +265,16 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "INTENT_HOURLY_LIMIT": _whole(1, 1_000_000),
     "INTENT_CONCURRENCY": _whole(1, 64),
     "INTENT_SILENCE_SECONDS": _seconds(0.1, 3600),
+    "COST_PRICE_WRITES": _amount("1000000"),
+    "COST_PRICE_DELETES": _amount("1000000"),
+    "COST_PRICE_READS": _amount("1000000"),
+    "COST_CURRENCY": _currency,
+    "COST_LISTENERS": _amount("1000"),
+    "COST_CAP_USER_DAY": _amount("1000000000"),
+    "COST_CAP_TOTAL_DAY": _amount("1000000000"),
+    "COST_CAP_INTERVAL_SECONDS": _seconds(0, 86400),
+    "COST_KEEP_DAYS": _whole(1, 36500),
+    "FIRESTORE_INDEXES_FILE": Path,
     "PURGE_AFTER_HOURS": _whole(0, 720),
     "FRESHNESS_PROMISE_HOURS": _whole(1, 168),
     "PENDING_EXPIRES_DAYS": _whole(1, 365),

@@ -1,7 +1,8 @@
-"""What the rooms of one mirror share: who waits, how fast it may go, who sends, who acknowledges, and the counts.
+"""What the rooms of one mirror share: who waits, how fast it may go, who sends, who acknowledges, what
+it costs, and the counts.
 
 Made once per mirror; everything in it is touched by the mirror's own thread only, except where a room says otherwise
-(senders.py, builders.py, acknowledger.py). Called by mirror.py, rounds.py and verdicts.py.
+(senders.py, builders.py, acknowledger.py, meter.py). Called by mirror.py, rounds.py and verdicts.py.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sync.changes import Acknowledgement
 from sync.commits import Outcome
 from sync.deps import Deps
 from sync.firestore import Firestore
+from sync.meter import Meter
 from sync.pacing import Breaker, Lanes, Pace, backoff
 from sync.rota import Course, Rota
 from sync.senders import Senders
@@ -35,7 +37,8 @@ class Shift:
         self.firestore: Firestore = deps.firestore
         self.log = log.get("sync.mirror")
         self.senders = Senders(settings.mirror_concurrency)
-        self.acknowledger = Acknowledger(self.url, self.senders.wake)
+        self.meter = Meter(settings)
+        self.acknowledger = Acknowledger(self.url, self.senders.wake, self.meter)
         self.lanes, self.breaker = Lanes(settings.mirror_concurrency), Breaker()
         self.pace = Pace(settings.mirror_month_interval_seconds)
         self.rota = Rota()

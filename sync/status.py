@@ -7,9 +7,11 @@ from typing import Any
 from sqlalchemy import text
 
 from sync.changes import Cursor
+from sync.cost_report import read_caps
 from sync.db import transaction
 from sync.deps import Deps
 from sync.session import APPLICATION
+from sync.settings import Settings
 
 _STATUS = """
 select (select count(*) from owners where dirty), (select count(*) from changes),
@@ -33,8 +35,8 @@ def read_backlog(deps: Deps) -> tuple[int, float, int]:
     return dirty, oldest, parked
 
 
-def read_status(cursor: Cursor) -> dict[str, Any]:
-    """Reads how far behind the mirror is, how many mirrors listen, and what is parked."""
+def read_status(cursor: Cursor, settings: Settings) -> dict[str, Any]:
+    """Reads how far behind the mirror is, how many mirrors listen, what is parked, and who is above a cap."""
     cursor.execute(_STATUS, (APPLICATION,))
     names = ("dirtyOwners", "marks", "documents", "oldestDirtySeconds", "mirrors", "windowFirstMonth")
     status = dict(zip(names, cursor.fetchone() or (), strict=True))
@@ -43,4 +45,5 @@ def read_status(cursor: Cursor) -> dict[str, Any]:
         {"path": path, "code": code, "message": message, "since": since.isoformat()}
         for path, code, message, since in cursor.fetchall()
     ]
+    status["cost"] = read_caps(cursor, settings)
     return status

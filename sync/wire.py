@@ -45,12 +45,12 @@ def sized(data: bytes) -> bytes:
 
 
 class Fields:
-    """A document's fields on the wire, in the order of their names."""
+    """A document's fields on the wire, in the order of their names, and what they were made of."""
 
-    __slots__ = ("body", "entries", "names")
+    __slots__ = ("body", "content", "entries", "names")
 
-    def __init__(self, names: tuple[str, ...], entries: list[bytes]) -> None:
-        self.names, self.entries = names, entries
+    def __init__(self, names: tuple[str, ...], entries: list[bytes], content: Mapping[str, Any]) -> None:
+        self.names, self.entries, self.content = names, entries, content
         self.body = b"".join(entries)
 
     def without(self, left_out: Iterable[str]) -> bytes:
@@ -79,7 +79,7 @@ def fields(content: Mapping[str, Any]) -> Fields:
             if len(ready) < _READY_MOST:
                 ready[key] = entry
         entries.append(entry)
-    return Fields(names, entries)
+    return Fields(names, entries, content)
 
 
 def update(body: bytes, name: bytes, precondition: bytes) -> bytes:

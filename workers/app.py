@@ -83,6 +83,7 @@ def _configuration() -> dict[str, Any]:
             "forget_pages": {"task": "forget_pages", "schedule": _TEN_MINUTES, "options": {"expires": _TEN_MINUTES}},
             "forget_traces": {"task": "forget_traces", "schedule": _MINUTE, "options": {"expires": _MINUTE}},
             "forget_links": {"task": "forget_links", "schedule": _HOUR, "options": {"expires": _HOUR}},
+            "forget_costs": {"task": "forget_costs", "schedule": _HOUR, "options": {"expires": _HOUR}},
         },
     }
 

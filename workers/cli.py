@@ -12,6 +12,7 @@ import sys
 import click
 
 from sync.errors import LivespendError
+from workers.cost_commands import cost
 from workers.incident_commands import incident
 from workers.item_commands import items
 from workers.keys_commands import keys, tokens
@@ -37,6 +38,7 @@ livespend.add_command(tokens)
 livespend.add_command(ledger)
 livespend.add_command(incident)
 livespend.add_command(trace)
+livespend.add_command(cost)
 
 
 @livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

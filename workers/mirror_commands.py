@@ -22,14 +22,14 @@ def mirror(context: click.Context, until_clean: bool) -> None:
 @mirror.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(as_json: bool) -> None:
-    """How far behind the mirror is, how many mirrors listen, what is parked."""
+    """How far behind the mirror is, how many mirrors listen, what is parked, who is above a cap."""
     from sync.status import read_status
     from workers.mirror_process import mirror_deps
 
     with mirror_deps(quiet()) as deps:
         connection = deps.engine.raw_connection()
         try:
-            found = read_status(connection.cursor())  # type: ignore[arg-type]
+            found = read_status(connection.cursor(), deps.settings)  # type: ignore[arg-type]
         finally:
             connection.close()
     print_found(found, as_json)

@@ -11,6 +11,7 @@ from uuid import UUID
 from sync import (
     accounts,
     balances,
+    cost_report,
     freshness,
     hosted_link,
     idempotency,
@@ -142,6 +143,11 @@ def forget_traces() -> None:
     passports.forget_old(deps())
 
 
+def forget_costs() -> None:
+    """Forgets the cost meter's sums of long ago."""
+    cost_report.forget_old(deps())
+
+
 def _ring_later(item_id: str, wait: float) -> None:
     try:
         app.send_task(
@@ -172,5 +178,6 @@ for _body in (
     forget_pages,
     forget_links,
     forget_traces,
+    forget_costs,
 ):
     app.task(traced(_body), name=_body.__name__)

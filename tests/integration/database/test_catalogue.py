@@ -29,7 +29,7 @@ PROJECTED = {
 }
 SERVERS_ONLY = {"owners", "changes", "mirror_state", "parked_documents", "sync_runs", "plaid_pages", "page_keys"}
 SERVERS_ONLY |= {"alembic_version", "mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
-SERVERS_ONLY |= {"trace_hops", "trace_screens", "repair_requests"}
+SERVERS_ONLY |= {"trace_hops", "trace_screens", "repair_requests", "mirror_costs"}
 
 
 def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Database) -> None:
@@ -41,7 +41,7 @@ def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Dat
         )
     }
 
-    own = {"owners", "changes", "mirror_state", "parked_documents", "mirror_window"}
+    own = {"owners", "changes", "mirror_state", "parked_documents", "mirror_window", "mirror_costs"}
     assert readable == PROJECTED | own | {"mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
 
 
