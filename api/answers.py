@@ -72,6 +72,12 @@ class ProfileWritten(ProfileAnswer, WriteAnswer):
     """The profile as it is now."""
 
 
+class ErasureAnswer(Answer):
+    """The erasure that has begun: what to name when asking how far it is."""
+
+    erasure: str
+
+
 class LinkToken(Answer):
     """What opens Link; `hostedLinkUrl` only when it was asked for, to be opened in a tab of its own."""
 

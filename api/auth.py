@@ -8,8 +8,6 @@ answer is 503 and the request is not served. No token ever reaches a log line or
 
 from __future__ import annotations
 
-import itertools
-import os
 import threading
 import time
 from collections import OrderedDict
@@ -19,21 +17,20 @@ from typing import Any, TypeVar
 
 import firebase_admin
 from apiflask import APIFlask
-from firebase_admin import auth, credentials, exceptions
+from firebase_admin import auth, exceptions
 from flask import current_app, g, request
 
-from sync.errors import LivespendError
+from sync.errors import LivespendError, SignInUnavailable
 from sync.settings import Settings
+from sync.sign_ins import open_app
 
-EMULATOR = "FIREBASE_AUTH_EMULATOR_HOST"  # firebase_admin reads this name from the environment on each call
 REMEMBERED_SECONDS = 60.0
 REMEMBERED_USERS = 10_000
 CLOCK_SKEW_SECONDS = 10
-TIMEOUT_SECONDS = 5
 LONGEST_TOKEN = 8192
+FRESH_SECONDS = 300.0
 
 View = TypeVar("View", bound=Callable[..., Any])
-_serial = itertools.count()
 
 
 class NotSignedIn(LivespendError):
@@ -57,11 +54,11 @@ class TokenRevoked(LivespendError):
     status = 401
 
 
-class SignInUnavailable(LivespendError):
-    """Firebase cannot be asked who this is."""
+class SignInTooOld(LivespendError):
+    """This needs a sign-in of the last five minutes."""
 
-    code = "sign-in-unavailable"
-    status = 503
+    code = "sign-in-too-old"
+    status = 403
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,12 @@ class Caller:
     user_id: str
     email: str | None
     name: str | None
+    signed_in_at: float
+
+    def need_fresh_sign_in(self) -> None:
+        """Raises SignInTooOld unless the password was given within the last minutes."""
+        if time.time() - self.signed_in_at > FRESH_SECONDS:
+            raise SignInTooOld("Please sign in again, then repeat this.")
 
 
 @dataclass(frozen=True)
@@ -86,12 +89,8 @@ class SignIn:
     """Verifies ID tokens for one Firebase project. Threads may share it."""
 
     def __init__(self, settings: Settings, *, remembered_seconds: float = REMEMBERED_SECONDS) -> None:
-        point_at_emulator(settings.firebase_auth_emulator_host if settings.local else None)
-        self._app = firebase_admin.initialize_app(
-            credentials.ApplicationDefault(),
-            {"projectId": settings.firebase_project_id, "httpTimeout": TIMEOUT_SECONDS},
-            name=f"livespend-api-{next(_serial)}",
-        )
+        emulator_host = settings.firebase_auth_emulator_host if settings.local else None
+        self._app = open_app(settings.firebase_project_id, emulator_host)
         self._remembered_seconds = remembered_seconds
         self._lock = threading.Lock()
         self._standings: OrderedDict[str, Standing] = OrderedDict()
@@ -108,7 +107,9 @@ class SignIn:
         standing = self._standing(claims["uid"])
         if not standing.active or issued < standing.valid_since:
             raise TokenRevoked("Please sign in again.")
-        return Caller(claims["uid"], text(claims.get("email")), text(claims.get("name")))
+        signed_in = claims.get("auth_time")
+        signed_in_at = float(signed_in) if isinstance(signed_in, (int, float)) else 0.0
+        return Caller(claims["uid"], text(claims.get("email")), text(claims.get("name")), signed_in_at)
 
     def close(self) -> None:
         """Forgets the Firebase app; closing twice is not allowed."""
@@ -149,14 +150,6 @@ class SignIn:
         except (exceptions.FirebaseError, ValueError):
             raise SignInUnavailable from None
         return Standing(not user.disabled, user.tokens_valid_after_timestamp / 1000, now)
-
-
-def point_at_emulator(host: str | None) -> None:
-    """Makes firebase_admin ask the local sign-in, or makes sure that it does not."""
-    if host:
-        os.environ[EMULATOR] = host
-    else:
-        os.environ.pop(EMULATOR, None)
 
 
 def text(claim: object) -> str | None:

@@ -17,8 +17,10 @@ TAGS = ("Profile", "Banks", "Transactions", "Categories", "Rules", "Months", "Bu
 PROBLEM_STATUSES = {
     "400": "The body is not JSON, or the request cannot be understood.",
     "401": "No valid ID token.",
+    "403": "The sign-in is too old for this.",
     "404": "Not there, or not this user's: nobody can tell which.",
     "409": "The ledger's state does not allow it.",
+    "410": "The user is being erased.",
     "413": "The body is too large.",
     "422": "Some fields are not valid; `errors` names each.",
     "429": "Asked too often.",
@@ -130,13 +132,13 @@ def problem_statuses(method: str, path: str, *, needs_token: bool) -> list[str]:
     """The problems an operation may answer."""
     statuses = ["500"]
     if needs_token:
-        statuses += ["401", "503"]
+        statuses += ["401", "410", "503"]
     if path == "/webhooks/plaid":
         statuses += ["401", "413", "503"]
     elif method in ("post", "put", "patch"):
         statuses += ["400", "404", "409", "413", "422"]
     elif method == "delete":
-        statuses += ["404", "409"]
+        statuses += ["403", "404", "409"] if path == "/api/me" else ["404", "409"]
     elif "{" in path or path == "/api/me":
         statuses += ["404"]
     if path in ("/api/link-tokens", "/api/items") and method == "post":

@@ -21,7 +21,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from sync import tracing
-from sync.errors import DatabaseBusy, DatabaseUnavailable, UserNotFound
+from sync.errors import DatabaseBusy, DatabaseUnavailable, UserErased, UserNotFound
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +36,7 @@ _BEGIN = text("""
     select set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true),
         set_config('app.user_id', :user_id, true), set_config('app.trace', :trace, true)
 """)
+_BEGIN_AS = text(f"{_BEGIN.text.rstrip()}, being_erased(:user_id) as erased")
 _LOCK_OWNERS = text("select lock_owners(:owners)")
 _USER = text("select from users where id = :id")
 _LOCK_OWN = text("select lock_own_counter()")
@@ -91,7 +92,8 @@ def transaction(
 ) -> Iterator[Connection]:
     """One READ COMMITTED transaction, as `user_id` if given; commits at the end, rolls back on any exception.
 
-    Raises DatabaseUnavailable when the server cannot be reached, DatabaseBusy when a time limit is over.
+    Raises DatabaseUnavailable when the server cannot be reached, DatabaseBusy when a time limit is over; UserErased as
+    the API, from the moment at which the user's erasure was asked for.
     """
     with _translated(), engine.begin() as connection:
         _open(connection, user_id, statement_seconds, lock_seconds)
@@ -176,7 +178,9 @@ def _lost_a_race(error: BaseException) -> bool:
 
 def _open(connection: Connection, user_id: str | None, statement_seconds: float, lock_seconds: float) -> None:
     limits = {"statement": f"{statement_seconds * 1000:.0f}", "lock": f"{lock_seconds * 1000:.0f}"}
-    connection.execute(_BEGIN, {**limits, "user_id": user_id or "", "trace": tracing.for_database()})
+    bound = {**limits, "user_id": user_id or "", "trace": tracing.for_database()}
+    if connection.execute(_BEGIN_AS if user_id else _BEGIN, bound).one()[-1] is True:
+        raise UserErased
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from sync.vault import Vault, open_vault
 if TYPE_CHECKING:
     from sync.firestore import Firestore
     from sync.plaid import Plaid
+    from sync.sign_ins import SignIns
 
 Serving = Literal["api", "worker", "mirror", "intents"]
 Ring = Callable[[str, dict[str, str]], None]
@@ -37,6 +38,7 @@ class Deps:
     vault: Vault | None
     ring: Ring
     now: Callable[[], datetime]
+    sign_ins: SignIns | None = None
 
 
 def build_deps(settings: Settings, *, door: Serving, ring: Ring | None = None) -> Deps:
@@ -49,10 +51,11 @@ def build_deps(settings: Settings, *, door: Serving, ring: Ring | None = None) -
         settings=settings,
         engine=make_engine(_database_url(settings, door), role_hint=door),
         plaid=_plaid(settings) if banks else None,
-        firestore=_firestore(settings) if door in ("mirror", "intents") else None,
+        firestore=_firestore(settings) if door in ("mirror", "intents", "worker") else None,
         vault=_vault(settings) if banks else None,
         ring=_never_raising(ring or _no_bell),
         now=utc_now,
+        sign_ins=_sign_ins(settings) if door == "worker" else None,
     )
 
 
@@ -94,6 +97,13 @@ def _firestore(settings: Settings) -> Firestore:
     from sync.firestore import Firestore
 
     return Firestore(project=settings.firebase_project_id, emulator_host=settings.firestore_emulator_host)
+
+
+def _sign_ins(settings: Settings) -> SignIns:
+    from sync.sign_ins import SignIns
+
+    emulator_host = settings.firebase_auth_emulator_host if settings.local else None
+    return SignIns(project=settings.firebase_project_id, emulator_host=emulator_host)
 
 
 def _no_bell(task: str, arguments: dict[str, str]) -> None:

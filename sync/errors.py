@@ -72,7 +72,35 @@ class WebhookRejected(LivespendError):
     status = 401
 
 
+class UserErased(LivespendError):
+    """This user is being erased."""
+
+    code = "user-erased"
+    status = 410
+
+
+class SignInUnavailable(LivespendError):
+    """Firebase cannot be asked who this is."""
+
+    code = "sign-in-unavailable"
+    status = 503
+
+
 # What is not there, or not this user's: the answer is the same for both.
+
+
+class ErasureNotFound(LivespendError):
+    """There is no such erasure."""
+
+    code = "erasure-not-found"
+    status = 404
+
+
+class RecordInvalid(LivespendError):
+    """This is no record that was signed here."""
+
+    code = "record-invalid"
+    status = 422
 
 
 class UserNotFound(LivespendError):

@@ -151,24 +151,36 @@ class Firestore:
             if not token:
                 return names
 
-    def documents(self, parent: str, collection: str, meter: Meter | None = None) -> Iterator[Any]:
-        """Streams all documents of a collection; `parent` is a document's path or "". Raises FirestoreError."""
+    def documents(
+        self, parent: str, collection: str, meter: Meter | None = None, *, missing_too: bool = False
+    ) -> Iterator[Any]:
+        """Streams all documents of a collection; `parent` is a document's path or "". Raises FirestoreError.
+
+        With `missing_too`, and among the users always, also those that are not there but have documents below them.
+        """
         token = ""
         while True:
-            documents, token = self.page(parent, collection, token, meter=meter)
+            documents, token = self.page(parent, collection, token, meter=meter, missing_too=missing_too)
             yield from documents
             if not token:
                 return
 
     def page(
-        self, parent: str, collection: str, token: str, *, size: int = _READ_AT_ONCE, meter: Meter | None = None
+        self,
+        parent: str,
+        collection: str,
+        token: str,
+        *,
+        size: int = _READ_AT_ONCE,
+        meter: Meter | None = None,
+        missing_too: bool = False,
     ) -> tuple[list[Any], str]:
         """Reads one page of a collection and answers the next one's token, "" after the last. Raises FirestoreError."""
         meter = meter or Meter()
         size = meter.take(size)
         request = rpc_types.ListDocumentsRequest.pb()(
             parent=self.name(parent).rstrip("/"), collection_id=collection, page_size=size,
-            page_token=token, show_missing=parent == "",
+            page_token=token, show_missing=missing_too or parent == "",
         )  # fmt: skip
         answer = self._unary("ListDocuments", request)
         meter.give_back(size - max(1, len(answer.documents)))

@@ -957,3 +957,46 @@ repair_requests = Table(
 )
 Index("ix_repair_requests_owner", repair_requests.c.owner, repair_requests.c.requested_at)
 Index(None, repair_requests.c.requested_at)
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    _uuid_key(),
+    Column("public_key", LargeBinary, nullable=False),
+    Column("key_id", Text, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    _stamped(),
+    UniqueConstraint("public_key"),
+)
+
+_STEPS = ("sign-in", "banks", "rows", "documents", "head", "wait", "account", "forget", "read", "done")
+erasures = Table(
+    "erasures",
+    metadata,
+    _uuid_key(),
+    Column("user_id", _ID),
+    Column("user_sha256", LargeBinary, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", _TIME, nullable=False),
+    Column("step", Text, nullable=False, server_default=text("'sign-in'")),
+    Column("step_at", _TIME, nullable=False),
+    Column("due_at", _TIME, nullable=False),
+    _counted("failures"),
+    Column("problem", Text),
+    Column("items", ARRAY(Uuid), nullable=False, server_default=text("'{}'")),
+    Column("plaid_items", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("deleted", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("epoch", Integer),
+    _time("finished_at"),
+    Column("record", JSONB),
+    Column("signature", LargeBinary),
+    Column("signing_key_id", Uuid, ForeignKey("signing_keys.id")),
+    UniqueConstraint("user_id"),
+    CheckConstraint("asked_by in ('user', 'operator')", name="asked_by"),
+    CheckConstraint(f"step in ({', '.join(map(repr, _STEPS))})", name="step"),
+    CheckConstraint("(step = 'done') = (user_id is null)", name="done"),
+    CheckConstraint(
+        "(step = 'done') = (num_nonnulls(finished_at, record, signature, signing_key_id) = 4)", name="signed"
+    ),
+)
+Index(None, erasures.c.user_sha256)
+Index(None, erasures.c.due_at, postgresql_where=text("user_id is not null"))

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, TextClause, text
 
-from sync import log
+from sync import erasure_records, log
 from sync.db import retrying, transaction
 from sync.deps import Deps
 from sync.errors import KeyInUse, VaultFailed, VaultUnavailable
@@ -56,6 +56,7 @@ HOLDERS = (
     Holder("link_sessions", "id", "wrapped_key"),
     Holder("link_intents", "id", "wrapped_key"),
     Holder("page_keys", "item_id", "wrapped", context=lambda item_id: f"pages of {item_id}"),
+    Holder("signing_keys", "id", "wrapped", context=erasure_records.context),
 )
 
 

@@ -70,6 +70,7 @@ class Settings:
     cost_keep_days: int = 400
     firestore_indexes_file: Path = Path("firestore_rules/firestore.indexes.json")
     purge_after_hours: int = 24
+    erase_wait_seconds: float = 3900.0
     freshness_promise_hours: int = 12
     pending_expires_days: int = 14
     api_host: str = "127.0.0.1"
@@ -93,7 +94,7 @@ _PLAID = frozenset({"PLAID_URL", "PLAID_CLIENT_ID", "PLAID_SECRET", "TOKEN_KEY_F
 
 NEEDS: Mapping[Door, frozenset[str]] = {
     "api": frozenset({"API_DATABASE_URL", "REDIS_URL", "PLAID_WEBHOOK_URL", "FIREBASE_API_KEY"}) | _PLAID | _FIREBASE,
-    "worker": frozenset({"WORKER_DATABASE_URL", "REDIS_URL"}) | _PLAID,
+    "worker": frozenset({"WORKER_DATABASE_URL", "REDIS_URL"}) | _PLAID | _FIREBASE,
     "mirror": frozenset({"MIRROR_DATABASE_URL"}) | _FIREBASE,
     "intents": frozenset({"API_DATABASE_URL"}) | _FIREBASE,
     "migrate": frozenset({"MIGRATION_DATABASE_URL"}),
@@ -276,6 +277,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "COST_KEEP_DAYS": _whole(1, 36500),
     "FIRESTORE_INDEXES_FILE": Path,
     "PURGE_AFTER_HOURS": _whole(0, 720),
+    "ERASE_WAIT_SECONDS": _seconds(0, 604800),
     "FRESHNESS_PROMISE_HOURS": _whole(1, 168),
     "PENDING_EXPIRES_DAYS": _whole(1, 365),
     "API_PORT": _whole(1, 65535),

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from sync import accounts, freshness, hosted_link, log, purge, tokens
+from sync import accounts, erasures, freshness, hosted_link, log, purge, tokens
 from sync.db import transaction
 from sync.deps import Deps
 from sync.errors import PlaidError, VaultFailed
@@ -82,6 +82,7 @@ def sweep(deps: Deps) -> list[UUID]:
         to_refresh = accounts.due(connection, now, _AT_ONCE)
         purge.ask(connection, deps)
         to_purge = purge.due(connection, now, _AT_ONCE)
+        to_erase = erasures.due(connection, now)
     turned = freshness.turn(deps)
     for item_id in owed:
         deps.ring("pull_item", {"item_id": str(item_id)})
@@ -93,6 +94,8 @@ def sweep(deps: Deps) -> list[UUID]:
         deps.ring("refresh_accounts", {"item_id": str(item_id)})
     for item_id in to_purge:
         deps.ring("purge_item", {"item_id": str(item_id)})
+    for erasure_id in to_erase:
+        deps.ring("erase_user", {"erasure_id": str(erasure_id)})
     for item_id in tokens.stale(deps, now - tokens.STALE_AFTER, _AT_ONCE):
         deps.ring("rotate_token", {"item_id": str(item_id)})
     for task, arguments in hosted_link.owed(deps):

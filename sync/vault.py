@@ -120,6 +120,14 @@ class Vault:
         """Opens a wrapped data key; raises VaultFailed for an unknown key, another context or damaged bytes."""
         return DataKey(self._holder(wrapped.key_id).unwrap(context, wrapped))
 
+    def new_seed(self, context: str) -> tuple[bytes, WrappedKey]:
+        """As `new_key`, but answers the 32 bytes: for a key that signs."""
+        return self._kms.new_key(context)
+
+    def open_seed(self, context: str, wrapped: WrappedKey) -> bytes:
+        """As `open_key`, but answers the 32 bytes."""
+        return self._holder(wrapped.key_id).unwrap(context, wrapped)
+
     def rewrap_key(self, context: str, wrapped: WrappedKey) -> WrappedKey:
         """Wraps the same data key under the current key: what it seals stays as it is."""
         holder = self._holder(wrapped.key_id)

@@ -21,6 +21,7 @@ from workers.link_commands import links
 from workers.mirror_commands import mirror
 from workers.reconcile_commands import verify
 from workers.trace_commands import trace
+from workers.user_commands import users
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -39,6 +40,7 @@ livespend.add_command(ledger)
 livespend.add_command(incident)
 livespend.add_command(trace)
 livespend.add_command(cost)
+livespend.add_command(users)
 
 
 @livespend.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})

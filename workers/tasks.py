@@ -12,6 +12,7 @@ from sync import (
     accounts,
     balances,
     cost_report,
+    erase,
     freshness,
     hosted_link,
     idempotency,
@@ -54,6 +55,11 @@ def remove_item(item_id: str) -> None:
 def purge_item(item_id: str) -> None:
     """Deletes what is due of an item whose access ended."""
     purge.purge_item(deps(), UUID(item_id))
+
+
+def erase_user(erasure_id: str) -> None:
+    """Does what can be done now to erase a user."""
+    erase.drive(deps(), UUID(erasure_id))
 
 
 def refresh_accounts(item_id: str) -> None:
@@ -161,6 +167,7 @@ for _body in (
     pull_item,
     remove_item,
     purge_item,
+    erase_user,
     refresh_accounts,
     ask_bank,
     rotate_token,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from apiflask import APIBlueprint
 
-from api.answers import Profile, ProfileAnswer, ProfileWritten, marked
+from api.answers import ErasureAnswer, Profile, ProfileAnswer, ProfileWritten, marked
 from api.bodies import ProfileBody
 from api.current import caller, deps, user_id
-from sync import users
+from sync import erasures, users
 from sync.errors import UserNotFound
 
 bp = APIBlueprint("me", __name__, url_prefix="/api/me", tag="Profile")
@@ -32,6 +32,17 @@ def put_me(body: ProfileBody) -> ProfileWritten:
 def get_me() -> ProfileAnswer:
     """The profile; `user-not-found` before the first `PUT`."""
     return ProfileAnswer(user=Profile.model_validate(users.get_user(deps(), user_id())))
+
+
+@bp.delete("")
+@bp.output(ErasureAnswer, status_code=202)
+def delete_me() -> ErasureAnswer:
+    """Erase the user: everything in both stores, the banks' access, the sign-in. There is no way back.
+
+    Needs a sign-in of the last five minutes. From the answer on every request is refused with `user-erased`.
+    """
+    caller().need_fresh_sign_in()
+    return ErasureAnswer(erasure=str(erasures.ask_own(deps(), user_id())))
 
 
 def known_name() -> str | None:

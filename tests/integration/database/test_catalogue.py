@@ -29,7 +29,7 @@ PROJECTED = {
 }
 SERVERS_ONLY = {"owners", "changes", "mirror_state", "parked_documents", "sync_runs", "plaid_pages", "page_keys"}
 SERVERS_ONLY |= {"alembic_version", "mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
-SERVERS_ONLY |= {"trace_hops", "trace_screens", "repair_requests", "mirror_costs"}
+SERVERS_ONLY |= {"trace_hops", "trace_screens", "repair_requests", "mirror_costs", "erasures", "signing_keys"}
 
 
 def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Database) -> None:
@@ -48,7 +48,7 @@ def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Dat
 def test_every_projected_table_has_four_triggers_that_always_fire(database: Database) -> None:
     triggers = database.sql(
         "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
-        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window', 'notes_trace') "
+        "where not tgisinternal and tgname not in ('refuses_move', 'marks_window', 'notes_trace', 'raises_epoch') "
         "and tgname not like 'stamps_%%'"
     )
 
@@ -138,10 +138,13 @@ def test_marking_functions_belong_to_the_marker_and_trust_no_search_path(databas
     )
 
     helpers = {"refuse_truncate", "refuse_move"}
+    erasing = {"erasable_tables": False, "erase_rows": True, "rows_left": True}  # the owner's: they reach every table
     assert {name for name, *_ in functions} > helpers | {"mark_documents", "lock_owners"}
     for name, definer, owner, settings in functions:
         assert settings.startswith("search_path=pg_catalog, public, pg_temp"), name
-        if name not in helpers:
+        if name in erasing:
+            assert (definer, owner) == (erasing[name], "livespend_owner"), name
+        elif name not in helpers:
             assert (definer, owner) == (True, "livespend_marker"), name
 
 
@@ -161,14 +164,16 @@ def test_only_the_named_functions_are_for_the_doors(database: Database) -> None:
     assert callable_by == {
         "api": {
             "acknowledge_versions",
+            "ask_erasure",
+            "being_erased",
             "link_session_of",
             "lock_own_counter",
             "marked_since",
             "request_repair",
             "want_pull",
         },
-        "worker": {"lock_owners", "want_pull"},
-        "mirror": {"lock_owners", "mark_documents"},
+        "worker": {"being_erased", "erase_rows", "lock_owners", "rows_left", "want_pull"},
+        "mirror": {"being_erased", "lock_owners", "mark_documents"},
     }
 
 

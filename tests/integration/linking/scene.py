@@ -150,6 +150,7 @@ class Scene:
         return {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ} | {
             "APP_ENV": "local",
             "API_DATABASE_URL": settings.api_database_url,
+            "FIREBASE_PROJECT_ID": "demo-livespend",
             "WORKER_DATABASE_URL": settings.worker_database_url,
             "PLAID_URL": self.plaid.url,
             "PLAID_CLIENT_ID": self.plaid.client_id,

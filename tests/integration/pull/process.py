@@ -33,6 +33,7 @@ def environment(linked: Linked, redis_url: str = "redis://127.0.0.1:9/0", **extr
         "PYTHONUNBUFFERED": "1",
         "WORKER_DATABASE_URL": settings.worker_database_url,
         "SWEEP_SECONDS": "3600",
+        "FIREBASE_PROJECT_ID": "demo-livespend",
         "REDIS_URL": redis_url,
         "PLAID_URL": linked.bank.url,
         "PLAID_CLIENT_ID": "client",

@@ -252,6 +252,7 @@ def test_the_commands_write_and_tell_a_file(
     lived(linked)
     settings = deps_for.settings
     environment = os.environ | {
+        "FIREBASE_PROJECT_ID": "demo-livespend",
         "WORKER_DATABASE_URL": linked.database.url("worker"),
         "API_DATABASE_URL": linked.database.url("api"),
         "REDIS_URL": "redis://127.0.0.1:9/0",

@@ -284,6 +284,7 @@ def test_the_command_says_so_in_json_and_by_its_exit_status(
 ) -> None:
     three_updates(linked)
     environment = os.environ | {
+        "FIREBASE_PROJECT_ID": "demo-livespend",
         "WORKER_DATABASE_URL": linked.database.url("worker"),
         "REDIS_URL": "redis://127.0.0.1:9/0",
         "PLAID_URL": linked.bank.url,

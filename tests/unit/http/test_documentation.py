@@ -74,7 +74,7 @@ def test_every_write_documents_its_marks(spec: dict[str, Any]):
     unmarked = ("/api/link-tokens", "/api/rules/preview", "/webhooks/plaid", "/api/items/{item_id}/refresh")
     unmarked += ("/api/acknowledgements", "/api/repairs")
     for path, method, operation in operations(spec):
-        if method == "get" or path in unmarked:
+        if method == "get" or path in unmarked or (method, path) == ("delete", "/api/me"):
             continue
         success = next(operation["responses"][status] for status in ("200", "201") if status in operation["responses"])
         name = success["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
