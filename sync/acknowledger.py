@@ -22,6 +22,7 @@ from sync.meter import Meter
 from sync.pacing import backoff
 from sync.passports import measure_hops, note_hops
 from sync.session import CUT_OFF, connect
+from sync.shapes import note_turned
 from sync.steps import step
 
 _BATCH_DOCUMENTS = 10_000
@@ -137,6 +138,7 @@ class Acknowledger:
             # Whatever else belongs to an acknowledgement is written here, from the same batch.
             note_hops(cursor, batch, traced)
             self._meter.record(cursor, batch, moved)
+            note_turned(cursor, [(done.owner, done.under) for done in batch])
             flags = clear_dirty(cursor, owners)
         measure_hops(batch, traced, datetime.now(UTC))
         if batch:

@@ -21,6 +21,7 @@ import psycopg2
 
 from sync.changes import Connection, Way
 from sync.claims import Claims, read_claims
+from sync.deps import Deps
 from sync.plan import Claim, Note, Observed, Plan, Stamp, make_plan
 from sync.session import CUT_OFF, connect_reading
 from sync.steps import step
@@ -52,8 +53,9 @@ class Built(NamedTuple):
 class Builders:
     """Builds rounds; `wake` is called when something can be collected."""
 
-    def __init__(self, url: str, wake: Callable[[], None], now: Callable[[], datetime], name: Callable[[str], str]):
-        self._url, self._wake, self._now, self._name = url, wake, now, name
+    def __init__(self, url: str, wake: Callable[[], None], deps: Deps, name: Callable[[str], str]):
+        self._url, self._wake, self._now, self._name = url, wake, deps.now, name
+        self._shapes = deps.shapes
         self._pool = ThreadPoolExecutor(BUILDERS, thread_name_prefix="mirror-build")
         self._mine = local()
         self._opened: list[Connection] = []
@@ -142,7 +144,8 @@ class Builders:
         connection = self._connection()
         try:
             with connection.cursor() as cursor:
-                return read_claims(cursor, [order.owner for order in orders], {o.owner: o.room for o in orders})
+                rooms = {order.owner: order.room for order in orders}
+                return read_claims(cursor, list(rooms), rooms, self._shapes)
         finally:
             if not connection.closed:
                 connection.rollback()

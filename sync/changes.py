@@ -8,7 +8,7 @@ anywhere in between leaves the mark. Called by claims.py, acknowledger.py and re
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, NamedTuple, TypeAlias
@@ -46,8 +46,36 @@ class Held(NamedTuple):
     version: Version
 
 
+class Live(NamedTuple):
+    """Which shapes live (docs/shapes.md): `shape` is everybody's, `other` is being built, turned to, or dropped.
+
+    `own` are the editions of `other` that `shape` does not share, by the names of their marks (kind_vN).
+    """
+
+    epoch: int = 1
+    shape: int = 1
+    other: int | None = None
+    state: str = "still"
+    own: tuple[str, ...] = ()
+
+
+class Under(NamedTuple):
+    """Under which living shapes a claim was made: the acknowledgement holds for these only.
+
+    `origins` are the claimed marks with the documents that each asks for; None: each for the one at its own path.
+    `turn`: the shape that the owner's head names once this commit is in, if that has to be noted.
+    """
+
+    epoch: int = 1
+    origins: Mapping[tuple[str, Version], tuple[str, ...]] | None = None
+    turn: int | None = None
+
+
+UNDER_SHAPE_1 = Under()
+
+
 class OwnerRow(NamedTuple):
-    """One owner at the snapshot, with the row its head document is built from."""
+    """One owner at the snapshot, with the row its head document is built from; `shape` is what the head names."""
 
     owner: str
     counter: Version
@@ -58,6 +86,8 @@ class OwnerRow(NamedTuple):
     display_name: str | None
     head: Held | None
     head_parked: Version | None
+    live: Live = Live()
+    shape: int = 1
 
 
 class Marked(NamedTuple):
@@ -127,13 +157,22 @@ class Acknowledgement:
     unparked: list[str] = field(default_factory=list)
     way: Way | None = None
     writes: Sequence[Any] = ()
+    under: Under = UNDER_SHAPE_1
+
+    def served(self) -> Iterable[tuple[str, Version]]:
+        """The marks that go: each of whose documents is settled."""
+        if self.under.origins is None:
+            return self.marks
+        settled = {path for path, _ in self.marks}
+        return [mark for mark, paths in self.under.origins.items() if settled.issuperset(paths)]
 
 
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
 _OWNERS = Statement("""
 select o.owner, o.epoch, o.number, (select count(*) from changes as c where c.owner = o.owner),
     o.first_month, u.id is not null, u.email, u.display_name,
-    s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number
+    s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number,
+    (select array[epoch::text, shape::text, other::text, state] || own from live_shapes)
 from owners as o
 left join users as u on u.id = substr(o.owner, 7) and o.owner like 'users/%%'
 left join mirror_state as s on s.owner = o.owner and s.path = o.owner
@@ -150,12 +189,19 @@ left join parked_documents as p on p.owner = c.owner and p.path = c.path
 where c.owner = any (%s)
 """, "text[]")  # fmt: skip
 
+_KNOWN = """
+select w.path, s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number
+from unnest(%s::text[], %s::text[]) as w(owner, path)
+left join mirror_state as s on s.owner = w.owner and s.path = w.path
+left join parked_documents as p on p.owner = w.owner and p.path = w.path
+"""
+
 
 def read_owners(cursor: Cursor, owners: Sequence[str]) -> list[OwnerRow]:
     """Reads counters, heads and what Firestore is known to hold of the heads."""
     return [
         OwnerRow(row[0], Version(row[1], row[2]), row[3], row[4], row[5], row[6], row[7], _held(row[8:13]),
-                 _version(row[13:15]))
+                 _version(row[13:15]), live := _live(row[15]), live.shape)
         for row in _OWNERS.run(cursor, list(owners))
     ]  # fmt: skip
 
@@ -166,6 +212,12 @@ def read_marks(cursor: Cursor, owners: Sequence[str], count: int) -> list[Marked
         Marked(row[0], Mark(row[1], Version(row[2], row[3]), row[4]), _held(row[5:10]), _version(row[10:12]))
         for row in _MARKS.run(cursor, list(owners), rows=count)
     ]
+
+
+def read_known(cursor: Cursor, owner_of: Mapping[str, str]) -> dict[str, tuple[Held | None, Version | None]]:
+    """Reads what Firestore is known to hold at these paths (path → owner), and the versions they are parked at."""
+    cursor.execute(_KNOWN, (list(owner_of.values()), list(owner_of)))
+    return {row[0]: (_held(row[1:6]), _version(row[6:8])) for row in cursor.fetchall()}
 
 
 def read_mirror_state(cursor: Cursor, owner: str) -> tuple[dict[str, Held], set[str]]:
@@ -189,6 +241,11 @@ def _held(columns: Sequence[Any]) -> Held | None:
         return None
     digest = None if columns[2] is None else bytes(columns[2])
     return Held(columns[0], columns[1], digest, Version(columns[3], columns[4]))
+
+
+def _live(columns: Sequence[Any]) -> Live:
+    epoch, shape, other, state, *own = columns
+    return Live(int(epoch), int(shape), None if other is None else int(other), state, tuple(own))
 
 
 def _version(columns: Sequence[Any]) -> Version | None:
@@ -215,12 +272,19 @@ create temporary table if not exists shown (owner text collate "C", path text co
 _FROM_STAGE = "select owner, path, digest, epoch, number, update_time, deleted from shown order by owner, path"
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
+# Whoever changes which shapes live takes this advisory lock alone, every acknowledgement shares it.
+SHAPES_LOCK = 0x73686170  # "shap"
+
 # A locked mark is being marked anew: it stays. The row is checked again at its newest version when it is locked.
+# Marks claimed under other shapes stay too; the second statement's snapshot is taken after the lock is held.
 _DELETE_MARKS = """
+select pg_advisory_xact_lock_shared(%s);
 with claimed as (
     select c.owner, c.path from changes as c
-    join unnest(%s::text[], %s::text[], %s::int[], %s::bigint[]) as exact(owner, path, epoch, number)
+    join unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::int[])
+        as exact(owner, path, epoch, number, shapes)
         on c.owner = exact.owner and c.path = exact.path and c.epoch = exact.epoch and c.number = exact.number
+    where exact.shapes = (select epoch from live_shapes)
     order by c.owner, c.path for update of c skip locked),
 gone as (
     delete from changes as c using claimed where c.owner = claimed.owner and c.path = claimed.path
@@ -265,10 +329,10 @@ def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> Acknowledged
     unparked = [(a.owner, path) for a in done for path in a.unparked]
     if unparked:
         cursor.execute(_UNPARK, tuple(list(column) for column in zip(*unparked, strict=True)))
-    marks = [(a.owner, path, *version) for a in done for path, version in a.marks]
+    marks = [(a.owner, path, *version, a.under.epoch) for a in done for path, version in a.served()]
     if not marks:
         return Acknowledged(moved, [])
-    cursor.execute(_DELETE_MARKS, tuple(list(column) for column in zip(*marks, strict=True)))
+    cursor.execute(_DELETE_MARKS, (SHAPES_LOCK, *(list(column) for column in zip(*marks, strict=True))))
     return Acknowledged(moved, [Traced(*row) for row in cursor.fetchall()])
 
 

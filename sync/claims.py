@@ -3,21 +3,24 @@
 `read_claims` runs inside the caller's REPEATABLE READ, READ ONLY transaction and reads counters first: a plain read
 fixes the snapshot, so marks, mirror state, window and ledger rows belong to one moment. An owner with more marks than
 a request may hold is claimed month by month, newest first, rows and their month together; a marked month that is not
-finished by the commit is shown as incomplete. Called by mirror.py.
+finished by the commit is shown as incomplete. Which shapes live is read with the counters; while two do, each mark
+asks for the document in both (shapes.py). Called by lines.py.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sync import log
-from sync.changes import Cursor, Marked, OwnerRow, read_marks, read_owners
+from sync.changes import Cursor, Live, Marked, OwnerRow, Under, read_marks, read_owners
 from sync.documents import month_name
+from sync.paths import kind_of, plain
 from sync.plan import Claim
-from sync.projection import Documents, months_of, place, project
+from sync.projection import Documents, months_of
+from sync.shapes import Asked, Living, Shape, read_places, read_shapes, spread, turning
 
 ROUND_MARKS = 20_000
 REQUEST_WRITES = 5_000
@@ -30,12 +33,21 @@ class Claims(NamedTuple):
     postponed: list[str]
 
 
-def read_claims(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int]) -> Claims:
-    """Claims what fits into one round; `rooms` limits the writes of owners whose requests were too large."""
+def read_claims(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int], shapes: Mapping[int, Shape]) -> Claims:
+    """Claims what fits into one round; `rooms` limits the writes of owners whose requests were too large.
+
+    Claims nothing while a shape lives that is not among `shapes`.
+    """
     rows = {row.owner: row for row in read_owners(cursor, owners)}
+    living = Living(next((row.live for row in rows.values()), Live()), shapes)
+    if not living.known:
+        log.get(__name__).error("shape_unknown", shape=living.live.shape, other=living.live.other, known=[*shapes])
+        return Claims([], [])
     chosen, postponed = _choose(owners, rows)
-    parts = _parts(cursor, chosen, rooms, sum(rows[owner].marks for owner in chosen))
-    documents = project(cursor, _paths(parts), rows)
+    parts = _parts(cursor, chosen, rooms, living, sum(rows[owner].marks for owner in chosen))
+    if not living.single or any("_v" in path for part in parts.values() for path in part.claimed):
+        _ask_for_all_shapes(cursor, parts, rows, living)
+    documents = living.project(cursor, list(_paths(parts)), rows)
     return Claims([_claim(rows[owner], part, documents) for owner, part in parts.items()], postponed)
 
 
@@ -60,27 +72,48 @@ class _Part:
     unfinished: dict[str, Marked]
     begun: frozenset[str]
     left: dict[str, Marked]
+    under: Under = field(default_factory=Under)
 
 
-def _parts(cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int], marks: int) -> dict[str, _Part]:
+def _parts(
+    cursor: Cursor, owners: Sequence[str], rooms: Mapping[str, int], living: Living, count: int
+) -> dict[str, _Part]:
     by_owner: dict[str, dict[str, Marked]] = {owner: {} for owner in owners}
-    for marked in read_marks(cursor, owners, marks):
+    for marked in read_marks(cursor, owners, count):
         by_owner[marked.owner][marked.mark.path] = marked
-    return {owner: _part(cursor, owner, marks, rooms.get(owner, REQUEST_WRITES)) for owner, marks in by_owner.items()}
+    return {
+        owner: _part(cursor, owner, marks, max(1, rooms.get(owner, REQUEST_WRITES) // living.width), living)
+        for owner, marks in by_owner.items()
+    }
 
 
-def _part(cursor: Cursor, owner: str, marks: dict[str, Marked], room: int) -> _Part:
+def _part(cursor: Cursor, owner: str, marks: dict[str, Marked], room: int, living: Living) -> _Part:
     """Marks of a shape that only a newer process knows stay: acknowledging them here would lose their documents."""
-    known = {path: marked for path, marked in marks.items() if _is_known(owner, path)}
+    known = {path: marked for path, marked in marks.items() if _is_known(owner, path, living)}
     if len(known) < len(marks):
         log.get(__name__).warning("marks_of_a_newer_shape", owner=owner, marks=len(marks) - len(known))
     part = _Part(known, {}, frozenset(), {}) if len(known) <= room else _newest_months(cursor, known, room)
     part.left = {path: marked for path, marked in marks.items() if path not in part.claimed}
+    part.under = Under(living.live.epoch)
     return part
 
 
-def _is_known(owner: str, path: str) -> bool:
-    return (path == owner or path.startswith(f"{owner}/")) and place(path) is not None
+def _is_known(owner: str, path: str, living: Living) -> bool:
+    return (path == owner or path.startswith(f"{owner}/")) and living.understands(path)
+
+
+def _ask_for_all_shapes(cursor: Cursor, parts: Mapping[str, _Part], rows: dict[str, OwnerRow], living: Living) -> None:
+    """Puts in place of each mark the documents that it asks for, and decides which shape each head names."""
+    marks = {path: owner for owner, part in parts.items() for path in (*part.claimed, *part.unfinished, *part.left)}
+    known = read_places(cursor, living, marks)
+    noted = read_shapes(cursor, parts) if turning(living.live) else {}
+    for owner, part in parts.items():
+        whole = not part.left and not part.unfinished
+        shape, turn = living.pointer(noted.get(owner), whole=whole)
+        rows[owner] = rows[owner]._replace(shape=shape)
+        asked, origins = spread(living, Asked(part.claimed, part.unfinished, part.begun, part.left), known)
+        part.claimed, part.unfinished, part.begun, part.left = asked
+        part.under = Under(living.live.epoch, origins, turn)
 
 
 def _newest_months(cursor: Cursor, marks: dict[str, Marked], room: int) -> _Part:
@@ -88,13 +121,14 @@ def _newest_months(cursor: Cursor, marks: dict[str, Marked], room: int) -> _Part
     claimed: dict[str, Marked] = {}
     months: dict[str, Marked] = {}
     groups: dict[str, dict[str, Marked]] = defaultdict(dict)
-    month_of = months_of(cursor, list(marks))
+    month_of = months_of(cursor, list({plain(path) for path in marks}))
     for path, marked in marks.items():
-        kind = path.split("/")[2] if "/" in path[6:] else ""
+        kind = kind_of(path)
         if kind == "months":
             months[path] = groups[path.rsplit("/", 1)[1]][path] = marked
         elif kind == "transactions":
-            name = month_name(month_of[path]) if path in month_of else "unknown"
+            month = month_of.get(plain(path))
+            name = "unknown" if month is None else month_name(month)
             groups[name][path] = marked
         else:
             claimed[path] = marked
@@ -120,4 +154,4 @@ def _paths(parts: Mapping[str, _Part]) -> Iterable[str]:
 
 def _claim(row: OwnerRow, part: _Part, documents: Documents) -> Claim:
     own = {path: documents[path] for path in _paths({row.owner: part}) if path in documents}
-    return Claim(row, part.claimed, own, part.unfinished, part.begun, part.left)
+    return Claim(row, part.claimed, own, part.unfinished, part.begun, part.left, part.under)

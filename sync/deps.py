@@ -6,8 +6,8 @@ Built once per process (after fork) from the settings; nothing is built on impor
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sync import log
 from sync.db import make_engine
 from sync.settings import Settings
+from sync.shapes import SHAPES, Shape
 from sync.vault import Vault, open_vault
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ Ring = Callable[[str, dict[str, str]], None]
 
 @dataclass(frozen=True)
 class Deps:
-    """What the functions of `sync` work with. `engine` connects as this door's role."""
+    """What the functions of `sync` work with. `engine` connects as this door's role; `shapes` are the known ones."""
 
     settings: Settings
     engine: Engine
@@ -39,6 +40,7 @@ class Deps:
     ring: Ring
     now: Callable[[], datetime]
     sign_ins: SignIns | None = None
+    shapes: Mapping[int, Shape] = field(default_factory=lambda: SHAPES)
 
 
 def build_deps(settings: Settings, *, door: Serving, ring: Ring | None = None) -> Deps:

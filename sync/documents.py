@@ -16,8 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from sync.changes import OwnerRow, Version
 from sync.money import added, digits, exact, minor
-
-SCHEMA_VERSION = 1
+from sync.paths import kind_of
 
 Document: TypeAlias = dict[str, Any]
 
@@ -42,7 +41,7 @@ def month_name(month: date) -> str:
 def head_document(owner: OwnerRow) -> Document:
     """An owner's own document."""
     return {
-        "schemaVersion": SCHEMA_VERSION,
+        "schemaVersion": owner.shape,
         "email": owner.email,
         "displayName": owner.display_name,
         "window": {"firstMonth": window_of(owner.first_month)},
@@ -320,11 +319,11 @@ def stand_in(path: str, version: Version, content: Document | Unshowable, owner:
     document = versioned(version, {"unshowable": True})
     if path == owner.owner:
         window = {"firstMonth": window_of(owner.first_month)}
-        return {**document, "schemaVersion": SCHEMA_VERSION, "window": window}
+        return {**document, "schemaVersion": owner.shape, "window": window}
     month = content.month if isinstance(content, Unshowable) else content.get("month")
     if month is None:
         return document
-    if "/transactions/" not in path:
+    if kind_of(path) != "transactions":
         return {**document, "month": month}
     # Firestore leaves a document without the field out of a query ordered by it: the row would vanish from the page.
     day = None if isinstance(content, Unshowable) else content.get("date")

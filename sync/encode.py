@@ -16,6 +16,7 @@ from google.cloud.firestore_v1.types import document as document_types
 
 from sync import wire
 from sync.changes import Version
+from sync.paths import kind_of
 from sync.wire import Fields
 
 DocumentPb = document_types.Document.pb()
@@ -71,10 +72,8 @@ def _body(document: Any, left_out: tuple[str, ...]) -> bytes:
 
 def volatile_fields(path: str) -> tuple[str, ...]:
     """Answers the fields that no digest covers."""
-    segments = path.split("/")
-    if len(segments) == 2:
-        return VOLATILE_OF_HEAD
-    return VOLATILE_OF_MONTH if segments[2] == "months" else ()
+    kind = kind_of(path)
+    return VOLATILE_OF_MONTH if kind == "months" else () if kind else VOLATILE_OF_HEAD
 
 
 def version_of(document: Any) -> Version | None:

@@ -361,6 +361,27 @@ class LedgerNotEmpty(LivespendError):
     status = 409
 
 
+class ShapeUnknown(LivespendError):
+    """A shape of documents lives that this release does not know."""
+
+    code = "shape-unknown"
+    status = 503
+
+
+class ShapeRefused(LivespendError):
+    """The documents' shape cannot take this step now."""
+
+    code = "shape-refused"
+    status = 409
+
+
+class SchemaTooOld(LivespendError):
+    """The ledger's schema is older than this release."""
+
+    code = "schema-too-old"
+    status = 503
+
+
 class IncidentRefused(LivespendError):
     """The pages of an incident cannot be exported or replayed like this."""
 

@@ -1000,3 +1000,32 @@ erasures = Table(
 )
 Index(None, erasures.c.user_sha256)
 Index(None, erasures.c.due_at, postgresql_where=text("user_id is not null"))
+
+live_shapes = Table(
+    "live_shapes",
+    metadata,
+    Column("singleton", Boolean, primary_key=True, server_default=text("true")),
+    Column("epoch", Integer, nullable=False, server_default=text("1")),
+    Column("shape", Integer, nullable=False, server_default=text("1")),
+    Column("other", Integer),
+    Column("own", ARRAY(Text), nullable=False, server_default=text("'{}'")),
+    Column("state", Text, nullable=False, server_default=text("'still'")),
+    Column("reached", _ID, nullable=False, server_default=text("''")),
+    Column("marked", BigInteger, nullable=False, server_default=text("0")),
+    Column("started_at", _TIME),
+    _stamped("changed_at"),
+    CheckConstraint("singleton", name="singleton"),
+    CheckConstraint(
+        "state in ('still', 'building', 'built', 'verified', 'flipping', 'flipped', 'returning', 'sweeping')",
+        name="state",
+    ),
+    CheckConstraint("(other is null) = (state = 'still') and other <> shape", name="other"),
+)
+
+owner_shapes = Table(
+    "owner_shapes",
+    metadata,
+    Column("owner", _ID, primary_key=True),
+    Column("shape", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+)

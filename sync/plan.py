@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sync.changes import Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Version
+from sync.changes import UNDER_SHAPE_1, Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Under, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, delete_write, digest, encode, guarded, nameable
 from sync.projection import Documents
@@ -47,6 +47,7 @@ class Claim:
 
     `unfinished` are marked months that this commit does not finish: they are written as incomplete and not
     acknowledged; those in `begun` even if they are new. `left` are all marks of the owner that are not claimed.
+    `under` tells which shapes live: with two of them, a mark stands here once for each of its documents.
     """
 
     owner: OwnerRow
@@ -55,6 +56,7 @@ class Claim:
     unfinished: dict[str, Marked] = field(default_factory=dict)
     begun: frozenset[str] = frozenset()
     left: dict[str, Marked] = field(default_factory=dict)
+    under: Under = UNDER_SHAPE_1
 
     def held(self, path: str) -> Held | None:
         """What mirror state says about a path of this claim."""
@@ -153,7 +155,7 @@ class _Planner:
         self.claim, self.observed, self.notes, self.stamp, self.name_of = claim, observed, notes, stamp, name_of
         self.owner = claim.owner.owner
         self.writes: list[Write] = []
-        self.settled = Acknowledgement(self.owner)
+        self.settled = Acknowledgement(self.owner, under=claim.under)
         self.needs_head = False
         self.left = min((marked.mark.version for marked in claim.left.values()), default=None)
 
@@ -276,13 +278,14 @@ class _Planner:
         """The first commit of an owner: whatever else is claimed waits for the next, which this head will guard."""
         others = [marked.mark.version for path, marked in self.claim.marks.items() if path != self.owner]
         self.left = min([*others, *([self.left] if self.left else [])], default=None)
+        self.settled.under = self.settled.under._replace(turn=None)
         self._head(claimed=self.owner in self.claim.marks)
 
     def _head_if_needed(self) -> None:
         claimed = self.claim.marks.get(self.owner)
         if not self.claim.owner.exists:
             self._head_gone()
-        elif self.needs_head:
+        elif self.needs_head or self.settled.under.turn is not None:
             self._head(claimed=claimed is not None)
         elif claimed is not None:
             self._show(self.owner, claimed.mark.version, self._head_content())

@@ -14,23 +14,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sync.changes import Cursor, Held, OwnerRow, Version, read_mirror_state, read_owners, read_parked
+from sync.changes import Cursor, Held, Live, OwnerRow, Version, read_mirror_state, read_owners, read_parked
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore, Meter
-from sync.projection import candidates, place, project
+from sync.paths import plain
+from sync.projection import Documents, candidates, place
+from sync.shapes import SHAPES, Living, Shape, expect
 
 # Written by clients: no projection of the ledger.
 NOT_OURS = frozenset({"intents"})
 
 
 class Damage(NamedTuple):
-    """One document that is not as it should be: what mirror state says of it, and what was found instead."""
+    """One document that is not as it should be: what mirror state says of it, and what was found instead.
+
+    `mark` is the mark that asks for it; its path, unless a shape of another edition lives.
+    """
 
     path: str
     kind: str
     known: Held | None
     found: Any | None
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +50,13 @@ class Scope:
         """Whether this document takes part; a transaction of a single month tells it by its content."""
         if self.collections is None:
             return True
-        found = place(path)
-        if found is None or found.kind in self.collections:
-            return found is not None
+        found = place(plain(path))
+        if found is None or not found.kind:
+            return found is not None and "" in self.collections
+        if path.split("/")[2] in self.collections:
+            return True
         month = getattr(content, "month", None) or (content.get("month") if isinstance(content, dict) else None)
-        return found.kind == "transactions" and month in self.months
+        return path.split("/")[2] == "transactions" and month in self.months
 
 
 @dataclass(slots=True)
@@ -146,13 +154,28 @@ def _add(firestore: Firestore, reading: Reading, documents: Iterable[Any]) -> No
 # --- the comparison ---
 
 
-def compare(cursor: Cursor, owner: str, reading: Reading, scope: Scope = Scope()) -> Comparison:
-    """Holds what was read against one snapshot: the cursor's transaction, begun after the reading."""
+def compare(
+    cursor: Cursor,
+    owner: str,
+    reading: Reading,
+    scope: Scope = Scope(),
+    shapes: Mapping[int, Shape] = SHAPES,
+) -> Comparison:
+    """Holds what was read against one snapshot: the cursor's transaction, begun after the reading.
+
+    Compares every shape that lives; raises ShapeUnknown where one does that is not among `shapes`.
+    """
     rows = {row.owner: row for row in read_owners(cursor, [owner])}
     states, marked = read_mirror_state(cursor, owner)
     parked = read_parked(cursor, owner)
     found = reading.found
-    expected = {} if owner not in rows else _expected(cursor, owner, found, rows, scope)
+    living = Living(rows[owner].live if owner in rows else Live(), shapes)
+    expected: Documents = {}
+    if owner in rows:
+        paths = _candidates(cursor, owner, scope)
+        below = {path for path in found if path == owner or path.startswith(f"{owner}/")}
+        rows[owner], expected, marked = expect(cursor, living, rows[owner], paths=paths, places=below, marked=marked)
+        expected = {path: one for path, one in expected.items() if path in found or scope.covers(path, one)}
     comparison = Comparison(owner, reading.since, documents=len(found), reads=reading.reads)
     digests: tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]] = ([], [])
     for path in sorted({*expected, *found}):
@@ -165,23 +188,19 @@ def compare(cursor: Cursor, owner: str, reading: Reading, scope: Scope = Scope()
         if path in expected and nameable(path):
             version = _version(state, document)
             wanted = _digest(path, version, expected[path], rows[owner], parked.get(path) == version)
-        _judge(comparison, Damage(path, _kind(wanted, there), state, document))
+        _judge(comparison, Damage(path, _kind(wanted, there), state, document, living.mark_of(path)), living)
         for side, value in zip(digests, (wanted, there), strict=True):
             side.extend([(path, value)] if value is not None else [])
     comparison.ledger_digest, comparison.mirror_digest = (_total(side) for side in digests)
     return comparison
 
 
-def _expected(
-    cursor: Cursor, owner: str, found: Iterable[str], rows: Mapping[str, OwnerRow], scope: Scope
-) -> dict[str, Document | Unshowable]:
+def _candidates(cursor: Cursor, owner: str, scope: Scope) -> set[str]:
     paths = candidates(cursor, [owner.removeprefix("users/")])
-    if scope.collections is not None:
-        wanted = scope.collections | ({"transactions"} if scope.months else set())
-        paths = {path for path in paths if (at := place(path)) is not None and at.kind in wanted}
-    paths = paths.union(path for path in found if path == owner or path.startswith(f"{owner}/"))
-    documents = project(cursor, paths, rows)
-    return {path: content for path, content in documents.items() if path in found or scope.covers(path, content)}
+    if scope.collections is None:
+        return paths
+    kinds = {name.partition("_v")[0] for name in scope.collections} | ({"transactions"} if scope.months else set())
+    return {path for path in paths if (at := place(path)) is not None and at.kind in kinds}
 
 
 def _newer(state: Held | None, document: Any | None, since: datetime) -> bool:
@@ -214,10 +233,10 @@ def _kind(wanted: bytes | None, there: bytes | None) -> str:
     return "ghost" if wanted is None else "different"
 
 
-def _judge(comparison: Comparison, damage: Damage) -> None:
+def _judge(comparison: Comparison, damage: Damage, living: Living) -> None:
     if not damage.kind:
         comparison.equal += 1
-    elif place(damage.path) is None:
+    elif not living.understands(damage.mark):
         comparison.unknown.append(damage.path)
     else:
         comparison.damage.append(damage)

@@ -20,6 +20,7 @@ from sync.changes import Connection, Cursor, Version
 from sync.db import retrying
 from sync.encode import digest, get_time, version_of
 from sync.metrics import REPAIRS
+from sync.paths import names_of
 from sync.reconcile import Comparison, Damage
 from sync.steps import step
 
@@ -33,8 +34,10 @@ _LOCK_STATE = "select from mirror_state where owner = %s and path = any (%s) ord
 # with it what is known of the marked documents (rule 2.5).
 _OBSERVE = """
 with seen as (
-    select s.* from (values %s) as s(owner, path, known_time, known_deleted, time, deleted, digest, epoch, number)
-    where not exists (select from changes as c where c.owner = s.owner and (c.path = s.path or s.path = s.owner))
+    select s.* from (values %s)
+        as s(owner, path, known_time, known_deleted, time, deleted, digest, epoch, number, names)
+    where not exists (
+        select from changes as c where c.owner = s.owner and (c.path = any (s.names) or s.path = s.owner))
 ), moved as (
     update mirror_state as m
     set update_time = s.time, deleted = s.deleted, digest = s.digest, epoch = s.epoch, number = s.number
@@ -49,16 +52,19 @@ with seen as (
 )
 select path from moved union all select path from made
 """
-_TYPES = "(%s, %s, %s::timestamptz, %s::boolean, %s::timestamptz, %s::boolean, %s::bytea, %s::integer, %s::bigint)"
+_TYPES = (
+    "(%s, %s, %s::timestamptz, %s::boolean, %s::timestamptz, %s::boolean, %s::bytea, %s::integer, %s::bigint, "
+    "%s::text[])"
+)
 _MARK = "select mark_documents(%s, %s)"
 _LOG = """
 insert into mirror_repairs (owner, path, kind, known_update_time, observed_update_time, observed_digest,
     observed_epoch, observed_number, epoch, number)
 select r.owner, r.path, r.kind, r.known, r.time, r.digest, r.seen_epoch, r.seen_number, c.epoch, c.number
-from (values %s) as r(owner, path, kind, known, time, digest, seen_epoch, seen_number)
-join changes as c on c.owner = r.owner and c.path = r.path
+from (values %s) as r(owner, path, kind, known, time, digest, seen_epoch, seen_number, mark)
+join changes as c on c.owner = r.owner and c.path = r.mark
 """
-_LOG_TYPES = "(%s, %s, %s, %s::timestamptz, %s::timestamptz, %s::bytea, %s::integer, %s::bigint)"
+_LOG_TYPES = "(%s, %s, %s, %s::timestamptz, %s::timestamptz, %s::bytea, %s::integer, %s::bigint, %s)"
 
 # Mirror state of a mended document has the repair's version or a later one, and the time of the commit.
 _MENDED = """
@@ -93,17 +99,18 @@ def _repair_step(connection: Connection, comparison: Comparison, damage: Sequenc
     with connection, connection.cursor() as cursor:
         cursor.execute(_LOCK_OWNER, (owner,))
         cursor.execute(_LOCK_STATE, (owner, [one.path for one in damage]))
-        rows = [_row(comparison, one) for one in damage]
+        rows = [(*_observed(comparison, one), names_of(one.path)) for one in damage]
         observed = execute_values(cursor, _OBSERVE, rows, template=_TYPES, page_size=STEP, fetch=True)
         repaired = {path for (path,) in observed}
         if repaired:
-            cursor.execute(_MARK, ([owner] * len(repaired), sorted(repaired)))
+            marks = sorted({one.mark for one in damage if one.path in repaired})
+            cursor.execute(_MARK, ([owner] * len(marks), marks))
             _note(cursor, comparison, [one for one in damage if one.path in repaired])
         step("repair:observed")
     return sorted(repaired)
 
 
-def _row(comparison: Comparison, one: Damage) -> tuple[Any, ...]:
+def _observed(comparison: Comparison, one: Damage) -> tuple[Any, ...]:
     known = (None, None) if one.known is None else (one.known.update_time, one.known.deleted)
     if one.found is None:
         version = Version(0, 0) if one.known is None else one.known.version
@@ -116,9 +123,9 @@ def _row(comparison: Comparison, one: Damage) -> tuple[Any, ...]:
 def _note(cursor: Cursor, comparison: Comparison, repaired: Sequence[Damage]) -> None:
     rows = []
     for one in repaired:
-        _, _, known, _, moment, _, seen, *_ = _row(comparison, one)
+        _, _, known, _, moment, _, seen, *_ = _observed(comparison, one)
         version = (None if one.found is None else version_of(one.found)) or (None, None)
-        rows.append((comparison.owner, one.path, one.kind, known, moment, seen, *version))
+        rows.append((comparison.owner, one.path, one.kind, known, moment, seen, *version, one.mark))
     execute_values(cursor, _LOG, rows, template=_LOG_TYPES, page_size=STEP)
 
 

@@ -11,6 +11,7 @@ import time
 
 from sync.builders import Built, Order
 from sync.commits import look, send
+from sync.paths import kind_of
 from sync.plan import Claim, Plan
 from sync.shift import Shift
 from sync.steps import step
@@ -148,5 +149,4 @@ class Rounds:
 
 def is_aggregate(path: str) -> bool:
     """Whether many changes rewrite this document: a head or a month."""
-    segments = path.split("/")
-    return len(segments) == 2 or segments[2] == "months"
+    return kind_of(path) in ("", "months")

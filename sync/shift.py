@@ -43,7 +43,7 @@ class Shift:
         self.pace = Pace(settings.mirror_month_interval_seconds)
         self.rota = Rota()
         self.counts: Counter[str] = Counter()
-        self.builders = Builders(self.url, self.senders.wake, deps.now, self.firestore.name)
+        self.builders = Builders(self.url, self.senders.wake, deps, self.firestore.name)
         self._open: Session | None = None
 
     # --- the session: bells and locks ---

@@ -6,7 +6,7 @@ Outside the audits' budget: who asks pays. Called by `livespend mirror verify` a
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sync.changes import Connection
@@ -15,6 +15,7 @@ from sync.firestore import Firestore, Meter
 from sync.reconcile import Comparison, compare, read_owner
 from sync.repair import repair
 from sync.session import connect
+from sync.shapes import SHAPES, Shape
 
 Told = Callable[[int, int], None]
 
@@ -38,7 +39,7 @@ def verify(
         compared = []
         told(0, len(owners))
         for done, owner in enumerate(owners, 1):
-            comparison = compare_owner(reading, firestore, owner, Meter())
+            comparison = compare_owner(reading, firestore, owner, Meter(), deps.shapes)
             if mend and comparison.damage:
                 repair(writing, comparison)
             compared.append(comparison)
@@ -54,11 +55,13 @@ def ledger_url(deps: Deps) -> str:
     return deps.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
-def compare_owner(connection: Connection, firestore: Firestore, owner: str, meter: Meter) -> Comparison:
+def compare_owner(
+    connection: Connection, firestore: Firestore, owner: str, meter: Meter, shapes: Mapping[int, Shape] = SHAPES
+) -> Comparison:
     """Reads all of an owner in Firestore, then compares in one snapshot of a REPEATABLE READ connection."""
     reading = read_owner(firestore, owner, meter)
     with connection, connection.cursor() as cursor:
-        return compare(cursor, owner, reading)
+        return compare(cursor, owner, reading, shapes=shapes)
 
 
 def _owners(connection: Connection, firestore: Firestore) -> list[str]:

@@ -9,5 +9,6 @@ pytest_plugins = [
     "tests.fixtures.kms",
     "tests.fixtures.deps",
     "tests.fixtures.mirror",
+    "tests.fixtures.shapes",
     "tests.fixtures.stack",
 ]

@@ -8,10 +8,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Mapping
 
 import click
 
 from sync.errors import LivespendError
+from sync.shapes import Shape
 from workers.cost_commands import cost
 from workers.incident_commands import incident
 from workers.item_commands import items
@@ -84,10 +86,10 @@ def setup_key() -> None:
     click.echo("the key file was created" if created else "the key file exists")
 
 
-def main() -> None:
-    """Entry point of the `livespend` script."""
+def main(shapes: Mapping[int, Shape] | None = None) -> None:
+    """Entry point of the `livespend` script; `shapes` are those of another release (sync/shapes.py has this one's)."""
     try:
-        livespend()
+        livespend(obj=shapes)
     except LivespendError as error:
         click.echo(f"{error.code}: {error}", err=True)
         sys.exit(1)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from workers.shape_commands import shape, shapes_of
+
 
 @click.group(invoke_without_command=True)
 @click.option("--until-clean", is_flag=True, help="End when nothing is left to mirror.")
@@ -16,7 +18,10 @@ def mirror(context: click.Context, until_clean: bool) -> None:
     if context.invoked_subcommand is None:
         from workers.mirror_process import run
 
-        run(until_clean=until_clean)
+        run(until_clean=until_clean, shapes=shapes_of(context))
+
+
+mirror.add_command(shape)
 
 
 @mirror.command()

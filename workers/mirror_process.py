@@ -11,24 +11,30 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from prometheus_client import REGISTRY
 
 from sync import log, metrics, tracing
 from sync.deps import Deps, build_deps
 from sync.mirror import Mirror
+from sync.schema import require_schema
 from sync.settings import NEEDS, read_settings
+from sync.shapes import SHAPES, Shape
 from sync.status import read_backlog
 
 # How long one thread may compute before another has its turn: a large import being built delays a small change by it.
 SWITCH_SECONDS = 0.001
 
 
-def run(env: Mapping[str, str] = os.environ, *, until_clean: bool = False) -> None:
-    """Mirrors until a signal comes, or until nothing is dirty. Raises InvalidSettings."""
+def run(
+    env: Mapping[str, str] = os.environ, *, until_clean: bool = False, shapes: Mapping[int, Shape] = SHAPES
+) -> None:
+    """Mirrors until a signal comes, or until nothing is dirty. Raises InvalidSettings, SchemaTooOld."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    with mirror_deps(env) as deps:
+    with mirror_deps(env, shapes=shapes) as deps:
         tracing.configure(deps.settings, "mirror")
+        require_schema(deps.engine)
         mirror = Mirror(deps)
         REGISTRY.register(metrics.MirrorMetrics(mirror.counts, lambda: read_backlog(deps)))
         metrics.serve(deps.settings.metrics_port)
@@ -40,11 +46,11 @@ def run(env: Mapping[str, str] = os.environ, *, until_clean: bool = False) -> No
 
 
 @contextmanager
-def mirror_deps(env: Mapping[str, str] = os.environ) -> Iterator[Deps]:
+def mirror_deps(env: Mapping[str, str] = os.environ, *, shapes: Mapping[int, Shape] = SHAPES) -> Iterator[Deps]:
     """The mirror's dependencies, closed afterwards. Raises InvalidSettings."""
     settings = read_settings(env, needs=NEEDS["mirror"])
     log.configure(settings.log_level, settings.log_format)
-    deps = build_deps(settings, door="mirror")
+    deps = replace(build_deps(settings, door="mirror"), shapes=shapes)
     try:
         yield deps
     finally:

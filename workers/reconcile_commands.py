@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 
 from workers.mirror_commands import print_found, quiet
+from workers.shape_commands import shapes_of
 
 _USER = click.option("--user", help="This user only.")
 _DAMAGE = ("missing", "ghosts", "different")
@@ -25,7 +26,10 @@ def verify(user: str | None, sample: float, repair: bool, as_json: bool) -> None
     from sync.verify import verify as compare
     from workers.mirror_process import mirror_deps
 
-    with mirror_deps(quiet()) as deps, bar("users", hidden=as_json) as told:
+    with (
+        mirror_deps(quiet(), shapes=shapes_of(click.get_current_context())) as deps,
+        bar("users", hidden=as_json) as told,
+    ):
         report = compare(deps, user, sample=sample, mend=repair, told=told)
     print_found(report if as_json else {key: value for key, value in report.items() if key != "perUser"}, as_json)
     left = sum(report[kind] for kind in _DAMAGE) - report["repaired"]

@@ -1,0 +1,130 @@
+"""What a change of shape would take, before it is begun: counted from mirror state, measured on documents built now.
+
+An upper estimate for a ledger that stands still; edits meanwhile are written in both shapes. Reads the ledger alone,
+so it works while Firestore is away. Called by `livespend mirror shape plan` and `build`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sync.changes import Cursor, Live, Version, read_owners
+from sync.deps import Deps
+from sync.documents import Unshowable, versioned
+from sync.encode import Unencodable, encode
+from sync.errors import ShapeRefused, ShapeUnknown
+from sync.paths import collection, moved, plain
+from sync.session import connect
+from sync.shapes import Living, Shape
+
+_SAMPLE = 200
+_COUNTS = """
+select split_part(path, '/', 3), count(*), count(distinct owner) from mirror_state where not deleted group by 1
+"""
+_SAMPLES = """
+select owner, path from mirror_state where not deleted and split_part(path, '/', 3) = any (%s)
+order by hashtext(path) limit %s
+"""
+_OWNERS_OF = """
+select count(distinct owner) from mirror_state where not deleted and split_part(path, '/', 3) = any (%s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step takes of Firestore."""
+
+    step: str
+    writes: int = 0
+    deletes: int = 0
+    reads: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The whole change; `editions` are what the new shape does not share with the living one."""
+
+    shape: int
+    living: int
+    owners: int
+    editions: list[str]
+    steps: list[Step]
+
+    def as_json(self) -> dict[str, Any]:
+        """The estimate with the names of the command line's JSON."""
+        return {
+            "shape": self.shape, "living": self.living, "owners": self.owners, "editions": self.editions,
+            "steps": [asdict(step) for step in self.steps],
+            "writes": sum(step.writes for step in self.steps), "deletes": sum(step.deletes for step in self.steps),
+            "reads": sum(step.reads for step in self.steps), "bytes": sum(step.bytes for step in self.steps),
+        }  # fmt: skip
+
+
+def estimate(deps: Deps, number: int) -> Estimate:
+    """Estimates building a shape, flipping to it, and sweeping the living one. Raises ShapeRefused, ShapeUnknown."""
+    if number not in deps.shapes:
+        raise ShapeUnknown(f"this release knows the shapes {sorted(deps.shapes)}, not {number}")
+    connection = connect(deps.engine.url.set(drivername="postgresql").render_as_string(hide_password=False))
+    try:
+        connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
+        with connection, connection.cursor() as cursor:
+            return _estimate(cursor, deps.shapes, number)
+    finally:
+        connection.close()
+
+
+def _estimate(cursor: Cursor, shapes: Mapping[int, Shape], number: int) -> Estimate:
+    cursor.execute("select epoch, shape, other, state from live_shapes")
+    live = Live(*(cursor.fetchone() or ()))
+    if live.shape == number:
+        raise ShapeRefused(f"shape {number} is the one that lives")
+    Living(live._replace(other=None), shapes).require()
+    new = shapes[number].editions() - shapes[live.shape].editions()
+    old = shapes[live.shape].editions() - shapes[number].editions()
+    cursor.execute(_COUNTS)
+    counts = {name: (documents, owners) for name, documents, owners in cursor.fetchall()}
+    heads = counts.get("", (0, 0))[0]
+    living_editions = dict(shapes[live.shape].editions())
+    sources = [collection(kind, living_editions[kind]) for kind, _ in new if kind in living_editions]
+    added = sum(counts.get(name, (0, 0))[0] for name in sources)
+    dropped = sum(counts.get(collection(kind, edition), (0, 0))[0] for kind, edition in old)
+    cursor.execute(_OWNERS_OF, (sources,))
+    (guards,) = cursor.fetchone() or (0,)
+    documents = sum(count for count, _ in counts.values())
+    size = round(added * _bytes_each(cursor, shapes, live, number, sources))
+    return Estimate(
+        number, live.shape, heads, sorted(f"{kind}_v{edition}" for kind, edition in new),
+        [
+            Step("build", writes=added + guards, bytes=size),
+            Step("verify", reads=documents + added),
+            Step("flip", writes=heads),
+            Step("sweep", writes=heads, deletes=dropped),
+        ],
+    )  # fmt: skip
+
+
+def _bytes_each(cursor: Cursor, shapes: Mapping[int, Shape], live: Live, number: int, sources: list[str]) -> float:
+    """Bytes of a document of the new shape, as some of them are when they are built now."""
+    cursor.execute(_SAMPLES, (sources, _SAMPLE))
+    sample = [(owner, plain(path)) for owner, path in cursor.fetchall()]
+    if not sample:
+        return 0.0
+    rows = {row.owner: row for row in read_owners(cursor, sorted({owner for owner, _ in sample}))}
+    editions = dict(shapes[number].editions())
+    own = tuple(f"{kind}_v{edition}" for kind, edition in shapes[number].editions() - shapes[live.shape].editions())
+    living = Living(Live(live.epoch, live.shape, number, "building", own), shapes)
+    places = [moved(path, editions[path.split("/")[2]]) for _, path in sample]
+    sizes = [_size(content) for content in living.project(cursor, places, rows).values()]
+    return sum(sizes) / max(1, len(sizes))
+
+
+def _size(content: Any) -> int:
+    if isinstance(content, Unshowable):
+        return 0
+    try:
+        return len(encode(versioned(Version(1, 1), content)).body)
+    except Unencodable:
+        return 0

@@ -1,0 +1,103 @@
+"""The whole life of a shape with traffic: built, verified, flipped to, the old one swept; two mirrors, writers."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from sync import reshape
+from sync.errors import ShapeRefused, ShapeUnknown
+from tests.disasters.test_two_mirrors import write
+from tests.fixtures.shapes import TWO_SHAPES, untold
+
+
+def test_a_shape_is_built_flipped_to_and_swept_under_traffic(
+    books, running_mirror, shaped, assert_shape, database, eventually, clean
+):
+    people = [books(name) for name in ("ada", "bob", "cyd")]
+    rows = {person.user: person.add(6) for person in people}
+    for _ in range(2):
+        running_mirror(shapes=TWO_SHAPES, sweep_seconds=0.3)
+    ended = threading.Event()
+
+    def edit(person):
+        while not ended.is_set():
+            write(database.url(), person, rows[person.user])
+
+    writers = [threading.Thread(target=edit, args=(person,)) for person in people]
+    for writer in writers:
+        writer.start()
+    try:
+        states = [
+            reshape.build(shaped, 2, untold).live.state,
+            reshape.flip(shaped, untold).live.state,
+            reshape.sweep(shaped, untold).live.state,
+        ]
+    finally:
+        ended.set()
+        for writer in writers:
+            writer.join(60)
+    eventually(clean, 60)
+
+    assert states == ["verified", "flipped", "still"]
+    assert_shape(2)
+
+
+def test_what_is_built_is_written_once_and_nothing_of_the_old_shape(books, running_mirror, shaped, firestore_server):
+    """The estimate of a ledger that stands still is exact."""
+    from sync.reshape_cost import estimate
+
+    ada = books()
+    ada.add(5)
+    ada.add(2, on="2026-10-01")
+    mirror = running_mirror(shapes=TWO_SHAPES)
+    reshape_deps = shaped
+    _until_mirrored(reshape_deps)
+    plan = {step.step: step for step in estimate(shaped, 2).steps}
+
+    def counted(work):
+        before = firestore_server.stats()
+        work()
+        after = firestore_server.stats()
+        return after["requested"] - before["requested"] - (after["deletes"] - before["deletes"]), (
+            after["deletes"] - before["deletes"]
+        )
+
+    built = counted(lambda: reshape.build(shaped, 2, untold))
+    flipped = counted(lambda: reshape.flip(shaped, untold))
+    swept = counted(lambda: reshape.sweep(shaped, untold))
+
+    assert built == (plan["build"].writes, 0) == (7 + 2 + 1, 0)
+    assert flipped == (plan["flip"].writes, 0) == (1, 0)
+    assert swept == (plan["sweep"].writes, plan["sweep"].deletes) == (1, 9)
+    assert mirror.counts["drift"] == 0
+
+
+def _until_mirrored(deps):
+    from tests.fixtures.mirror import eventually
+
+    connection = deps.engine.raw_connection()
+    cursor = connection.cursor()
+
+    def done():
+        cursor.execute("select count(*) from owners where dirty")
+        (left,) = cursor.fetchone()
+        connection.rollback()
+        return left == 0
+
+    eventually(done)
+    connection.close()
+
+
+def test_a_step_out_of_turn_is_refused_by_name(books, mirrored, shaped):
+    books()
+    mirrored()
+
+    for step in (reshape.flip, reshape.sweep, reshape.abort):
+        with pytest.raises(ShapeRefused):
+            step(shaped, untold)
+    with pytest.raises(ShapeRefused):
+        reshape.build(shaped, 1, untold)
+    with pytest.raises(ShapeUnknown):
+        reshape.build(shaped, 3, untold)
