@@ -6,7 +6,7 @@ the listeners. A crash before the disk write leaves nothing, after it everything
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from local.firestore import pb
 from local.firestore.clock import Clock
@@ -34,6 +34,7 @@ class Database:
         # Nothing has changed since the last commit on disk: whoever saw that state may resume from it.
         self.history = History(disk.newest or clock.read_time())
         self.index = Index(self)
+        self.watchers: set[Callable[[list[Change]], None]] = set()
         self._disk = disk
 
     def restore(self, record: Record) -> None:
@@ -59,6 +60,12 @@ class Database:
         self.stats.count_commit(len(results))
         return results, batch.commit_time
 
+    def take_in(self, records: Iterable[Record]) -> None:
+        """Puts documents beside, or in place of, what is there, as one commit that listeners see."""
+        time = self.clock.commit_time()
+        fresh = [Record(each.path, each.data, min(each.created, time), time) for each in records]
+        self._keep([Change(time, each.path, self.store.get(each.path), each) for each in fresh], time)
+
     def clear(self) -> None:
         """Deletes every document, as one commit that listeners see."""
         time = self.clock.commit_time()
@@ -76,3 +83,5 @@ class Database:
             self.history.add(change)
             self.stats.count_change(change)
         self.index.publish(changes, time)
+        for watcher in list(self.watchers):
+            watcher(changes)

@@ -25,7 +25,7 @@ class Engine:
     def __init__(self, data: Path | None = None, rules_text: str | None = None) -> None:
         self._rules: dict[str, Rules] = {}
         # Strict: what the evaluator cannot decide is refused at start, never ignored.
-        self._default_rules = None if rules_text is None else Rules.load(rules_text, strict=True)
+        self._default_rules = None if rules_text is None else Rules.load(rules_text, strict=True).cover()
         self._disk = Memory() if data is None else SqliteDisk(data)
         self.clock = Clock(self._disk.newest)
         self.faults = Faults()
@@ -52,11 +52,11 @@ class Engine:
 
     def gate(self, database: Database, caller: Caller) -> Gate:
         """The rules as they are now, for one caller."""
-        return Gate(lambda: self._rules.get(project_of(database.name), self._default_rules), database, caller)
+        return Gate(lambda: self.rules_of(project_of(database.name)), database, caller)
 
     def load_rules(self, text: str, project: str | None = None) -> None:
         """Replaces the rules (of one project, or of all); raises RulesSyntaxError and keeps the old ones."""
-        rules = Rules.load(text)
+        rules = Rules.load(text).cover()
         if project is None:
             self._default_rules = rules
             self._rules.clear()
@@ -64,6 +64,10 @@ class Engine:
             self._rules[project] = rules
         for database in self._databases.values():
             database.index.recheck_all()
+
+    def rules_of(self, project: str) -> Rules | None:
+        """The rules that decide for a project."""
+        return self._rules.get(project, self._default_rules)
 
     def forget_rules(self) -> None:
         """Back to no rules: only the admin may do anything."""

@@ -19,6 +19,7 @@ from local.firestore.adapters.grpc_service import GrpcService
 from local.firestore.adapters.http import application
 from local.firestore.adapters.port import Doorway
 from local.firestore.adapters.rest import Rest
+from local.firestore.adapters.viewer import Viewer
 from local.firestore.adapters.webchannel import WebChannel
 from local.firestore.engine import Engine
 
@@ -32,7 +33,8 @@ class Server:
         self.engine = engine
         self.port = 0
         self._webchannel = WebChannel(engine)
-        app = application(self._webchannel, Rest(engine), Admin(engine, project))
+        self._viewer = Viewer(engine, project)
+        app = application(self._webchannel, Rest(engine), Admin(engine, project), self._viewer)
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=0.1)
         self._grpc = GrpcService(engine)
         self._make_http: Any = None
@@ -57,6 +59,7 @@ class Server:
     async def stop(self) -> None:
         """Ends all streams and closes the port; what was committed is safe already."""
         self._webchannel.shut()
+        self._viewer.stop()
         await asyncio.gather(self._grpc.stop(_LAST_WORDS_SECONDS), asyncio.sleep(_LAST_WORDS_SECONDS))
         for door in self._doors:
             door.close()

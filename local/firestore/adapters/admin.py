@@ -14,8 +14,12 @@ from aiohttp import web
 
 from local.firestore.adapters.json_codec import read_json
 from local.firestore.engine import Engine
-from local.firestore.errors import invalid
+from local.firestore.errors import Code, FirestoreError, invalid
 from local.firestore.plain import Plain, as_json
+from local.firestore.rules import Rules
+from local.firestore.rules.coverage import Coverage
+from local.firestore.rules.coverage_page import page
+from local.firestore.storage.transfer import export_lines, import_lines
 
 
 class Admin:
@@ -31,11 +35,15 @@ class Admin:
             web.get("/", self._ok),
             web.delete(documents, self._clear),
             web.put("/emulator/v1/projects/{project:[^/:]+}:securityRules", self._load_rules),
+            web.get("/emulator/v1/projects/{project:[^/:]+}:ruleCoverage", self._coverage),
+            web.get("/emulator/v1/projects/{project:[^/:]+}:ruleCoverage.html", self._coverage_page),
             web.post("/_local/faults", self._order_faults),
             web.get("/_local/faults", self._show_faults),
             web.get("/_local/stats", self._show_stats),
             web.delete("/_local/stats", self._reset_stats),
             web.get("/_local/documents", self._dump),
+            web.get("/_local/export", self._export),
+            web.post("/_local/import", self._import),
         ]
 
     async def _ok(self, _request: web.Request) -> web.Response:
@@ -56,6 +64,21 @@ class Admin:
             return web.Response(text=f"INVALID_ARGUMENT: {problem}", status=400)
         return web.json_response({})
 
+    async def _coverage(self, request: web.Request) -> web.Response:
+        rules, coverage = self._covered(request)
+        files = [{"name": "firestore.rules", "content": rules.text}]
+        return web.json_response({"rules": {"files": files}, "report": coverage.report(rules.file)})
+
+    async def _coverage_page(self, request: web.Request) -> web.Response:
+        rules, coverage = self._covered(request)
+        return web.Response(text=page(rules.text, rules.file, coverage), content_type="text/html")
+
+    def _covered(self, request: web.Request) -> tuple[Rules, Coverage]:
+        rules = self._engine.rules_of(request.match_info["project"])
+        if rules is None or rules.coverage is None:
+            raise FirestoreError(Code.NOT_FOUND, "No rules are loaded for this project.")
+        return rules, rules.coverage
+
     async def _order_faults(self, request: web.Request) -> web.Response:
         self._engine.faults.order(read_json(await request.read()))
         return web.json_response(self._engine.faults.as_json())
@@ -75,6 +98,14 @@ class Admin:
         project = request.query.get("project", self._project)
         documents = dump(self._engine, project, prefix)
         return web.json_response(documents, dumps=lambda body: json.dumps(body, default=as_json))
+
+    async def _export(self, _request: web.Request) -> web.Response:
+        text = "".join(f"{line}\n" for line in export_lines(self._engine))
+        return web.Response(text=text, content_type="application/x-ndjson")
+
+    async def _import(self, request: web.Request) -> web.Response:
+        text = (await request.read()).decode("utf-8", "replace")
+        return web.json_response({"documents": import_lines(self._engine, text.split("\n"))})
 
 
 def dump(engine: Engine, project: str, prefix: str = "") -> dict[str, dict[str, Any]]:

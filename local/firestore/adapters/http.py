@@ -13,6 +13,7 @@ from aiohttp import web
 
 from local.firestore.adapters.admin import Admin
 from local.firestore.adapters.rest import Rest, refusal
+from local.firestore.adapters.viewer import Viewer
 from local.firestore.adapters.webchannel import WebChannel
 from local.firestore.errors import Code, FirestoreError
 
@@ -22,10 +23,10 @@ _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(webchannel: WebChannel, rest: Rest, admin: Admin) -> web.Application:
+def application(webchannel: WebChannel, rest: Rest, admin: Admin, viewer: Viewer) -> web.Application:
     """Everything that is spoken over HTTP/1.1."""
     app = web.Application(client_max_size=_MAX_BODY, middlewares=[_preflight, _errors])
-    app.add_routes([*webchannel.routes(), *rest.routes(), *admin.routes()])
+    app.add_routes([*webchannel.routes(), *rest.routes(), *admin.routes(), *viewer.routes()])
     app.on_response_prepare.append(_add_cors)
     return app
 

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from . import nodes
 from .arithmetic import calculate, negate
+from .coverage import Coverage
 from .documents import Documents
 from .errors import EvaluationError, OverBudget
 from .library import ACCESS, FUNCTIONS, METHODS
@@ -25,19 +26,25 @@ _LOG = logging.getLogger(__name__)
 class Evaluator:
     """Evaluates the expressions of one allow clause."""
 
-    def __init__(self, documents: Documents) -> None:
+    def __init__(self, documents: Documents, coverage: Coverage | None = None) -> None:
         self._documents = documents
+        self._coverage = coverage
         self.meter = Meter()
 
     def value(self, node: nodes.Expr, frame: Frame) -> object:
         """The expression's value; raises EvaluationError (with its place) if it has none."""
         self.meter.visit()
         try:
-            return self._HANDLERS[type(node)](self, node, frame)
+            found = self._HANDLERS[type(node)](self, node, frame)
         except EvaluationError as error:
             if error.at is None:
                 error.at = node.at
+            if self._coverage is not None:
+                self._coverage.failed(node.at, error)
             raise
+        if self._coverage is not None:
+            self._coverage.saw(node.at, found)
+        return found
 
     def _literal(self, node: nodes.Literal, frame: Frame) -> object:
         return node.value
@@ -149,9 +156,10 @@ class Evaluator:
         self.meter.visit(len(node.operands) - 2)
         decisive = node.operator == "||"
         failed: EvaluationError | None = None
-        for operand in node.operands:
+        for place, operand in enumerate(node.operands, start=1):
             try:
                 if _truth(self.value(operand, frame)) is decisive:
+                    self._skip(node.operands[place:])
                     return decisive
             except OverBudget:
                 raise
@@ -160,6 +168,11 @@ class Evaluator:
         if failed:
             raise failed
         return not decisive
+
+    def _skip(self, operands: tuple[nodes.Expr, ...]) -> None:
+        if self._coverage is not None:
+            for operand in operands:
+                self._coverage.skipped(operand.at)
 
     def _is(self, node: nodes.IsType, frame: Frame) -> bool:
         value = self.value(node.operand, frame)

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from . import nodes
 from .check import check
+from .coverage import Coverage
 from .documents import Documents, Reader, resource_of
 from .errors import EvaluationError, RulesSyntaxError, Span, refuse
 from .evaluate import Evaluator
@@ -31,6 +32,7 @@ class Rules:
         self.warned = warned
         self.warnings = tuple(f"{at}: {message}" for at, message in warned)
         self.rules = tuple(rules(file.matches))
+        self.coverage: Coverage | None = None
 
     @staticmethod
     def load(text: str, *, strict: bool = False) -> Rules:
@@ -45,6 +47,11 @@ class Rules:
         if strict and warnings:
             raise refuse(warnings[0][1], warnings[0][0])
         return Rules(text, file, warnings)
+
+    def cover(self) -> Rules:
+        """Begins to count what is asked and answered; answers itself."""
+        self.coverage = Coverage()
+        return self
 
     def allows(
         self,
@@ -105,8 +112,10 @@ class Rules:
             bound = bindings(rule, segments, self.file.version)
             if bound is None:
                 continue
-            granted, reason = _grants(rule, frames(rule, bound, outer), documents)
-            if granted:
+            verdict, reason = _verdict(rule, frames(rule, bound, outer), documents, self.coverage)
+            if self.coverage is not None:
+                self.coverage.decided(rule.allow, method, verdict)
+            if verdict == "granted":
                 return Decision(True, [reason])
             reasons.append(reason)
         return Decision(False, reasons or ["no matching allow statements"])
@@ -118,18 +127,19 @@ def _read(text: str) -> tuple[nodes.File, list[tuple[Span, str]]]:
     return file, check(file)
 
 
-def _grants(rule: Rule, frame: Frame, documents: Documents) -> tuple[bool, str]:
+def _verdict(rule: Rule, frame: Frame, documents: Documents, coverage: Coverage | None) -> tuple[str, str]:
+    """granted, refused or error, and why."""
     at = rule.allow.at
     if rule.allow.condition is None:
-        return True, f"allowed at {at}"
+        return "granted", f"allowed at {at}"
     try:
-        value = Evaluator(documents).value(rule.allow.condition, frame)
+        value = Evaluator(documents, coverage).value(rule.allow.condition, frame)
     except EvaluationError as error:
-        return False, f"error in the allow at {at}: {error}"
+        return "error", f"error in the allow at {at}: {error}"
     except Exception as error:  # whatever is wrong in here must not open a door
         _LOG.exception("the allow at %s could not be evaluated", at)
-        return False, f"the allow at {at} could not be evaluated: {type(error).__name__}"
-    return value is True, f"allowed at {at}" if value is True else f"false for the allow at {at}"
+        return "error", f"the allow at {at} could not be evaluated: {type(error).__name__}"
+    return ("granted", f"allowed at {at}") if value is True else ("refused", f"false for the allow at {at}")
 
 
 def _overlaid(request: Request, read: Reader, own: dict[str, object] | None) -> Reader:

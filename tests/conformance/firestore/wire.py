@@ -18,8 +18,8 @@ def http_call(
     """One HTTP call; answers status and text."""
     connection = http.client.HTTPConnection(address, timeout=_SECONDS)
     try:
-        data = body if body is None or isinstance(body, str) else json.dumps(body)
-        connection.request(method, path, data, headers or {})
+        text = body if body is None or isinstance(body, str) else json.dumps(body)
+        connection.request(method, path, None if text is None else text.encode(), headers or {})
         response = connection.getresponse()
         return response.status, response.read().decode()
     finally:
