@@ -62,6 +62,7 @@ def main(people: int, rows: int, rounds: int = _ROUNDS) -> None:
     started, noop = time.monotonic(), free_port()
     with ground() as bench, child("bench.noop_firestore", str(noop)):
         bench.people(people, rows)
+        bench.sql("vacuum analyze")
         address = f"127.0.0.1:{noop}"
         with _mirrors(bench, address, 2) as (first, second):
             _drain(bench, [first])

@@ -47,20 +47,19 @@ class Outcome:
 
 def send(firestore: Firestore, claim: Claim, plan: Plan, *, fresh: bool, stood_in: frozenset[str]) -> Outcome:
     """Commits once. `fresh`: the claim followed a read after a refusal; `stood_in`: paths already replaced."""
-    held = claim.touched()
     sent_at = datetime.now(UTC)
     try:
         committed = firestore.commit([write.request for write in plan.writes])
     except FirestorePoison as error:
         if fresh:
-            return _narrow(firestore, plan, held, error, stood_in)
-        outcome = look(firestore, plan.owner, held)
+            return _narrow(firestore, plan, claim.touched(), error, stood_in)
+        outcome = look(firestore, plan.owner, claim.touched())
         outcome.invalid = True
         return outcome
     except FirestoreRefused:
-        return look(firestore, plan.owner, held)
+        return look(firestore, plan.owner, claim.touched())
     except FirestoreError as error:
-        return _failed(plan.owner, held, error)
+        return _failed(plan.owner, claim.touched(), error)
     if plan.settled.way is not None:
         plan.settled.way.sent_at, plan.settled.way.committed_at = sent_at, datetime.now(UTC)
     step("mirror:committed")

@@ -89,8 +89,11 @@ def transaction_document(row: Sequence[Any]) -> Document:
 
 def _split(amount: Decimal, iso: str | None, parts: Sequence[tuple[str, Decimal, str | None]]) -> Document:
     """The parts that the user carved out, and what is left of the bank's amount in the transaction's own category."""
+    if not parts:
+        whole = None if iso is None else minor(amount, iso)
+        return {"splits": [], "remainderMinor": whole, "remainder": exact(amount), "splitsExceed": False}
     carved = added(part for _, part, _ in parts)
-    remainder = added((amount, -carved)) if parts else amount
+    remainder = added((amount, -carved))
     return {
         "splits": [
             {

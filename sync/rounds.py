@@ -149,4 +149,4 @@ class Rounds:
 
 def is_aggregate(path: str) -> bool:
     """Whether many changes rewrite this document: a head or a month."""
-    return kind_of(path) in ("", "months")
+    return path.count("/") == 1 or ("/months" in path and kind_of(path) == "months")

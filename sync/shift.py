@@ -81,8 +81,9 @@ class Shift:
 
     def settle(self, settled: Acknowledgement) -> None:
         """Has this acknowledged; the owner is under way until it is."""
-        self.counts["written"] += sum(not shown.held.deleted for shown in settled.shown)
-        self.counts["deleted"] += sum(shown.held.deleted for shown in settled.shown)
+        deleted = sum([shown.held.deleted for shown in settled.shown])
+        self.counts["written"] += len(settled.shown) - deleted
+        self.counts["deleted"] += deleted
         course = self.rota.course(settled.owner)
         course.failures, course.fresh, course.observed, course.notes = 0, False, {}, {}
         self.rota.close(settled.owner)
