@@ -10,6 +10,7 @@ import pytest
 
 from tests.rules_matrix.conftest import Target
 from tests.rules_matrix.intents import ADMITTED, BAD_IDS, DENIED, NOW, Fields
+from tests.rules_matrix.printed import page
 from tests.rules_matrix.table import (
     CALLERS,
     DOCUMENTS,
@@ -139,3 +140,8 @@ def test_an_id_that_looks_like_the_owners_is_not_the_owners(guarded: Target, uid
     wire = guarded.wire(bearer(claims))
     assert wire.get(f"users/{OWNER}") == "DENY"
     assert wire.list(f"users/{OWNER}/months") == "DENY"
+
+
+def test_the_printed_table_is_this_one():
+    printed = Path(__file__).parents[2] / "docs" / "rules-matrix.md"
+    assert printed.read_text() == page(), "run: python -m tests.rules_matrix.printed > docs/rules-matrix.md"
