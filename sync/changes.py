@@ -92,12 +92,14 @@ class OwnerRow(NamedTuple):
 
 
 class Marked(NamedTuple):
-    """A marked document of one owner: the mark, what Firestore holds there, and the version it is parked at."""
+    """A marked document of one owner: the mark, what Firestore holds there, the version it is parked at, and whether an
+    operator dropped it: then it is not shown."""
 
     owner: str
     mark: Mark
     held: Held | None
     parked: Version | None
+    dropped: bool = False
 
 
 class Parked(NamedTuple):
@@ -183,7 +185,7 @@ where o.owner = any (%s)
 
 _MARKS = Statement("""
 select c.owner, c.path, c.epoch, c.number, c.marked_at, s.update_time, s.deleted, s.digest, s.epoch, s.number,
-    p.epoch, p.number
+    p.epoch, p.number, p.dropped_at is not null
 from changes as c
 left join mirror_state as s on s.owner = c.owner and s.path = c.path
 left join parked_documents as p on p.owner = c.owner and p.path = c.path
@@ -210,7 +212,7 @@ def read_owners(cursor: Cursor, owners: Sequence[str]) -> list[OwnerRow]:
 def read_marks(cursor: Cursor, owners: Sequence[str], count: int) -> list[Marked]:
     """Reads all marks of the owners, about so many, with what Firestore is known to hold at each path."""
     return [
-        Marked(row[0], Mark(row[1], Version(row[2], row[3]), row[4]), _held(row[5:10]), _version(row[10:12]))
+        Marked(row[0], Mark(row[1], Version(row[2], row[3]), row[4]), _held(row[5:10]), _version(row[10:12]), row[12])
         for row in _MARKS.run(cursor, list(owners), rows=count)
     ]
 
@@ -235,6 +237,12 @@ def read_parked(cursor: Cursor, owner: str) -> dict[str, Version]:
     """Reads which documents of an owner are parked, and at which version."""
     cursor.execute("select path, epoch, number from parked_documents where owner = %s", (owner,))
     return {path: Version(epoch, number) for path, epoch, number in cursor.fetchall()}
+
+
+def read_dropped(cursor: Cursor, owner: str) -> set[str]:
+    """Reads which documents of an owner an operator dropped: they should not be there."""
+    cursor.execute("select path from parked_documents where owner = %s and dropped_at is not null", (owner,))
+    return {path for (path,) in cursor.fetchall()}
 
 
 def _held(columns: Sequence[Any]) -> Held | None:
@@ -316,7 +324,7 @@ where (excluded.epoch, excluded.number) >= (p.epoch, p.number)
 
 _UNPARK = """
 delete from parked_documents as p using unnest(%s::text[], %s::text[]) as gone(owner, path)
-where p.owner = gone.owner and p.path = gone.path
+where p.owner = gone.owner and p.path = gone.path and p.dropped_at is null
 """
 
 

@@ -153,5 +153,7 @@ def _paths(parts: Mapping[str, _Part]) -> Iterable[str]:
 
 
 def _claim(row: OwnerRow, part: _Part, documents: Documents) -> Claim:
-    own = {path: documents[path] for path in _paths({row.owner: part}) if path in documents}
+    dropped = {path for path, marked in {**part.claimed, **part.unfinished}.items() if marked.dropped}
+    wanted = [path for path in _paths({row.owner: part}) if path in documents and path not in dropped]
+    own = {path: documents[path] for path in wanted}
     return Claim(row, part.claimed, own, part.unfinished, part.begun, part.left, part.under)

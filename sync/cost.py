@@ -45,9 +45,13 @@ Costs: TypeAlias = dict[str, Cost]
 
 
 def kind_of(path: str) -> str:
-    """The kind of a document: its collection, or that it is a head."""
+    """The kind of a document: its collection, which may name an edition, or that it is a head."""
     segments = path.split("/", 3)
     return HEAD if len(segments) == 2 else segments[2]
+
+
+def _bare(kind: str) -> str:
+    return kind.partition("_v")[0]
 
 
 class Prices(NamedTuple):
@@ -109,7 +113,7 @@ class Indexes:
         return composite + sum(self._value(kind, name, value, _AUTOMATIC) for name, value in fields.items())
 
     def _shape(self, kind: str, fields: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
-        variable = tuple(name for name in _VARIABLE.get(kind, ()) if name in fields)
+        variable = tuple(name for name in _VARIABLE.get(_bare(kind), ()) if name in fields)
         return self.walked(kind, fields) - sum(
             self._value(kind, name, fields[name], _AUTOMATIC) for name in variable
         ), variable
@@ -168,7 +172,7 @@ def costs_of(settled: Acknowledgement, indexes: Indexes) -> Costs:
     if len(settled.shown) > len(settled.writes):
         _add_adopted(settled, costs)
     for kind, cost in costs.items():
-        cost.listened = min(cost.writes, LISTENED_ROWS) if kind == "transactions" else cost.writes
+        cost.listened = min(cost.writes, LISTENED_ROWS) if _bare(kind) == "transactions" else cost.writes
     return costs
 
 

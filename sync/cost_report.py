@@ -28,7 +28,7 @@ select {group} as name, {sums} from mirror_costs
 where day >= %(since)s and (%(owner)s::text is null or owner = %(owner)s) group by 1 order by 1
 """
 _TRANSACTIONS = """
-select coalesce(sum(changes) filter (where kind = 'transactions'), 0)::bigint,
+select coalesce(sum(changes) filter (where kind like 'transactions%%'), 0)::bigint,
     coalesce(sum(writes + deletes), 0)::bigint, count(distinct owner), count(distinct day)
 from mirror_costs where day >= %(since)s and (%(owner)s::text is null or owner = %(owner)s)
 """

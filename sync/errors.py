@@ -58,6 +58,13 @@ class InvalidFields(LivespendError):
         self.errors = dict(errors)
 
 
+class ParkedRefused(LivespendError):
+    """This cannot be done to a parked document of this kind."""
+
+    code = "parked-refused"
+    status = 422
+
+
 class InvalidCursor(LivespendError):
     """The page cursor is not one that this list handed out."""
 
@@ -107,6 +114,13 @@ class UserNotFound(LivespendError):
     """This user has not signed up."""
 
     code = "user-not-found"
+    status = 404
+
+
+class DocumentNotParked(LivespendError):
+    """No document is parked at this path."""
+
+    code = "document-not-parked"
     status = 404
 
 

@@ -822,7 +822,23 @@ parked_documents = Table(
     Column("error_code", Text, nullable=False),
     Column("error_message", Text, nullable=False),
     _stamped("parked_at"),
+    _time("dropped_at"),
+    Column("dropped_by", Text),
+    CheckConstraint("(dropped_at is null) = (dropped_by is null)", name="dropped"),
 )
+
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    _stamped("at"),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("owner", _ID, nullable=False),
+    Column("path", _ID, nullable=False),
+    Column("detail", JSONB, nullable=False, server_default=text("'{}'")),
+)
+Index(None, audit_log.c.owner)
 
 mirror_costs = Table(
     "mirror_costs",

@@ -14,7 +14,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sync.changes import Cursor, Held, Live, OwnerRow, Version, read_mirror_state, read_owners, read_parked
+from sync.changes import (
+    Cursor,
+    Held,
+    Live,
+    OwnerRow,
+    Version,
+    read_dropped,
+    read_mirror_state,
+    read_owners,
+    read_parked,
+)
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore, Meter
@@ -175,7 +185,9 @@ def compare(
         paths = _candidates(cursor, owner, scope)
         below = {path for path in found if path == owner or path.startswith(f"{owner}/")}
         rows[owner], expected, marked = expect(cursor, living, rows[owner], paths=paths, places=below, marked=marked)
+        dropped = read_dropped(cursor, owner)
         expected = {path: one for path, one in expected.items() if path in found or scope.covers(path, one)}
+        expected = {path: one for path, one in expected.items() if path not in dropped}
     comparison = Comparison(owner, reading.since, documents=len(found), reads=reading.reads)
     digests: tuple[list[tuple[str, bytes]], list[tuple[str, bytes]]] = ([], [])
     for path in sorted({*expected, *found}):

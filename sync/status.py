@@ -20,11 +20,14 @@ select (select count(*) from owners where dirty), (select count(*) from changes)
     (select count(*) from pg_stat_activity where application_name = %s and datname = current_database()),
     (select to_char(first_month, 'YYYY-MM') from mirror_window)
 """
-_PARKED = "select path, error_code, error_message, parked_at from parked_documents order by parked_at limit 100"
+_PARKED = """
+select path, error_code, error_message, parked_at from parked_documents where dropped_at is null
+order by parked_at limit 100
+"""
 _BACKLOG = text("""
 select (select count(*) from owners where dirty),
     coalesce(extract(epoch from clock_timestamp() - (select min(dirty_since) from owners where dirty)), 0)::float8,
-    (select count(*) from parked_documents)
+    (select count(*) from parked_documents where dropped_at is null)
 """)
 
 

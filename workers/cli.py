@@ -21,6 +21,7 @@ from workers.keys_commands import keys, tokens
 from workers.ledger_commands import ledger
 from workers.link_commands import links
 from workers.mirror_commands import mirror
+from workers.parked_commands import parked
 from workers.reconcile_commands import verify
 from workers.trace_commands import trace
 from workers.user_commands import users
@@ -34,6 +35,7 @@ def livespend() -> None:
 
 livespend.add_command(mirror)
 mirror.add_command(verify)
+mirror.add_command(parked)
 livespend.add_command(items)
 livespend.add_command(links)
 livespend.add_command(keys)

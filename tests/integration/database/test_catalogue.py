@@ -30,7 +30,7 @@ PROJECTED = {
 SERVERS_ONLY = {"owners", "changes", "mirror_state", "parked_documents", "sync_runs", "plaid_pages", "page_keys"}
 SERVERS_ONLY |= {"alembic_version", "mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
 SERVERS_ONLY |= {"trace_hops", "trace_screens", "repair_requests", "mirror_costs", "erasures", "signing_keys"}
-SERVERS_ONLY |= {"live_shapes", "owner_shapes"}
+SERVERS_ONLY |= {"live_shapes", "owner_shapes", "audit_log"}
 
 
 def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Database) -> None:
@@ -43,7 +43,7 @@ def test_every_table_that_the_mirror_reads_is_projected_or_its_own(database: Dat
     }
 
     own = {"owners", "changes", "mirror_state", "parked_documents", "mirror_window", "mirror_costs"}
-    own |= {"live_shapes", "owner_shapes"}
+    own |= {"live_shapes", "owner_shapes", "audit_log"}
     assert readable == PROJECTED | own | {"mirror_audits", "mirror_repairs", "audit_reads", "audit_walk"}
 
 
