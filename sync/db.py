@@ -31,6 +31,7 @@ LOCK_SECONDS = 10.0
 _ATTEMPTS = 5
 _DEADLOCK, _SERIALIZATION = "40P01", "40001"
 _LOCK_TIMEOUT, _STATEMENT_TIMEOUT = "55P03", "57014"
+_READ_ONLY = "25006"  # a standby that has not taken over yet
 
 _BEGIN = text("""
     select set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true),
@@ -194,6 +195,6 @@ def _translated() -> Iterator[None]:
         unreachable = isinstance(error, (OperationalError, InterfaceError)) and (
             state is None or state[:2] in ("08", "57")
         )
-        if error.connection_invalidated or unreachable:
+        if error.connection_invalidated or unreachable or state == _READ_ONLY:
             raise DatabaseUnavailable from error
         raise

@@ -16,7 +16,8 @@ from sync.changes import Connection
 
 CHANNEL = "livespend_dirty"
 APPLICATION = "livespend-mirror"
-CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError)
+# A standby that has not taken over yet answers, and refuses to listen or write.
+CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.ReadOnlySqlTransaction)
 _LOCK_CLASS = 0x6D6972  # "mir": keeps these advisory locks apart from anybody else's
 
 

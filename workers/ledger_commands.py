@@ -62,6 +62,27 @@ def rebuild(from_pages: bool, url: str, user: str | None, as_json: bool) -> None
     sys.exit(0 if found.equal else 1)
 
 
+@ledger.command(name="raise-epoch")
+@_USER
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_JSON
+def raise_epoch(user: str | None, yes: bool, as_json: bool) -> None:
+    """After a restore or a failover that lost commits: raise every version above all that were lost. Each document is
+    written anew; then `livespend mirror verify --repair` removes what only Firestore has left."""
+    from sync.epochs import raise_epochs
+    from workers.mirror_commands import quiet
+    from workers.mirror_process import mirror_deps
+
+    if not yes:
+        click.confirm("Write every document anew?", abort=True, err=True)
+    with mirror_deps(quiet()) as deps, _progress(quiet=as_json) as told:
+        owners, documents = raise_epochs(deps, user, told)
+    if as_json:
+        click.echo(json.dumps({"owners": owners, "documents": documents}))
+    else:
+        click.echo(f"{documents} documents of {owners} owners are marked at a new epoch")
+
+
 @contextmanager
 def _progress(*, quiet: bool) -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
