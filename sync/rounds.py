@@ -103,7 +103,8 @@ class Rounds:
             self._shift.fail(built.owner)
         elif built.postponed:
             self._rota.again(built.owner)
-        elif built.claim is None:
+        elif built.claim is None:  # the ledger does not know the owner, or a shape lives that this mirror does not
+            self._shift.counts["unclaimed"] += 1
             self._shift.release([built.owner])
         elif built.plan is None:
             self._nothing_claimed(built.claim)
