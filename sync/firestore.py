@@ -34,6 +34,7 @@ _HOST = "firestore.googleapis.com:443"
 _SERVICE = "/google.firestore.v1.Firestore/"
 _SCOPES = ("https://www.googleapis.com/auth/datastore",)
 _READ_AT_ONCE = 300
+_COUNTED_PER_READ = 1000
 _OPTIONS = (
     ("grpc.enable_retries", 0),
     ("grpc.max_receive_message_length", -1),
@@ -204,19 +205,25 @@ class Firestore:
                 return
             last = found[-1].name
 
-    def count(self, owner: str, collection: str, meter: Meter, *, month: str | None = None) -> int:
-        """Counts a collection of an owner, or its documents of one month: one read per thousand. Raises
-        FirestoreError."""
-        query = _of_month(month) if month else _Query(**{"from": [{"collection_id": collection}]})
-        wanted = {"structured_query": query, "aggregations": [{"alias": "all", "count": {}}]}
+    def count(self, owner: str, collection: str, meter: Meter, *, at_most: int, month: str | None = None) -> int:
+        """Counts a collection of an owner, or its documents of one month, but no further than `at_most`.
+
+        Costs one read per thousand. Raises FirestoreError.
+        """
+        reads = -(-max(at_most, 1) // _COUNTED_PER_READ)
+        meter.take_all(reads)
+        query = _of_month(month) if month else _Query(from_=[{"collection_id": collection}])
+        number = {"alias": "all", "count": {"up_to": {"value": reads * _COUNTED_PER_READ}}}
+        wanted = {"structured_query": query, "aggregations": [number]}
         request = rpc_types.RunAggregationQueryRequest.pb()(
             parent=self.name(owner), structured_aggregation_query=wanted
         )
-        meter.take(1)
-        counts = [answer.result.aggregate_fields["all"].integer_value
-                  for answer in self._stream("RunAggregationQuery", request) if answer.HasField("result")]  # fmt: skip
-        meter.take_all(max(0, -(-sum(counts) // 1000) - 1))
-        return sum(counts)
+        counted: int = sum(
+            answer.result.aggregate_fields["all"].integer_value
+            for answer in self._stream("RunAggregationQuery", request)
+        )
+        meter.give_back(reads - max(1, -(-counted // _COUNTED_PER_READ)))
+        return counted
 
     def close(self) -> None:
         """Closes the connection. Closing twice is safe."""
@@ -285,7 +292,7 @@ _EQUAL = query_types.StructuredQuery.FieldFilter.Operator.EQUAL
 
 def _of_month(month: str) -> Any:
     equal = {"field": {"field_path": "month"}, "op": _EQUAL, "value": {"string_value": month}}
-    return _Query(**{"from": [{"collection_id": "transactions"}], "where": {"field_filter": equal}})
+    return _Query(from_=[{"collection_id": "transactions"}], where={"field_filter": equal})
 
 
 def _update_times(results: Iterable[Any]) -> Iterator[datetime | None]:

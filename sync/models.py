@@ -882,8 +882,11 @@ mirror_audits = Table(
     _counted("damaged"),
     _counted("repaired"),
     _counted("reads"),
+    _time("full_waits_until"),
+    Column("full_waits_for", Text),
     CheckConstraint("level in ('counts', 'documents', 'full')", name="level"),
-    CheckConstraint("outcome in ('equal', 'busy', 'damaged', 'too-large', 'unfinished', 'failed')", name="outcome"),
+    CheckConstraint("outcome in ('equal', 'busy', 'damaged', 'unfinished', 'failed')", name="outcome"),
+    CheckConstraint("full_waits_for in ('too-large', 'unfinished', 'failed')", name="full_waits_for"),
 )
 Index("ix_mirror_audits_audited_at", mirror_audits.c.audited_at.nulls_first())
 Index("ix_mirror_audits_full_at", mirror_audits.c.full_at.nulls_first())
@@ -919,6 +922,7 @@ audit_reads = Table(
     Column("day", Date, nullable=False),
     Column("purpose", Text, nullable=False),
     _counted("reads", BigInteger),
+    _time("next_at"),
     PrimaryKeyConstraint("day", "purpose"),
 )
 

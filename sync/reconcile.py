@@ -34,6 +34,7 @@ from sync.shapes import SHAPES, Living, Shape, expect
 
 # Written by clients: no projection of the ledger.
 NOT_OURS = frozenset({"intents"})
+HEAD = frozenset({""})
 
 
 class Damage(NamedTuple):
@@ -51,7 +52,7 @@ class Damage(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What of an owner is compared: whole collections, and single months of transactions. Default: everything."""
+    """What of an owner is compared: the head (""), collections, single months of transactions. Default: everything."""
 
     collections: frozenset[str] | None = None
     months: frozenset[str] = frozenset()
@@ -119,8 +120,7 @@ class Comparison:
 def read_owner(firestore: Firestore, owner: str, meter: Meter) -> Reading:
     """Reads everything below an owner, the head first. Raises FirestoreError, and whatever the meter refuses with."""
     reading = _begin(firestore, meter)
-    meter.take(1)
-    reading.found |= {path: document for path, document in firestore.read([owner]).items() if document is not None}
+    _add_named(firestore, reading, [owner], meter)
     for collection in list_collections(firestore, owner, meter):
         _add(firestore, reading, firestore.documents(owner, collection, meter))
     reading.reads = meter.reads
@@ -128,9 +128,10 @@ def read_owner(firestore: Firestore, owner: str, meter: Meter) -> Reading:
 
 
 def read_scope(firestore: Firestore, owner: str, scope: Scope, meter: Meter) -> Reading:
-    """Reads some collections of an owner, and some months of transactions."""
+    """Reads the head, some collections of an owner, and some months of transactions."""
     reading = _begin(firestore, meter)
-    for collection in sorted(scope.collections or ()):
+    _add_named(firestore, reading, [owner], meter)
+    for collection in sorted((scope.collections or set()) - HEAD):
         _add(firestore, reading, firestore.documents(owner, collection, meter))
     for month in sorted(scope.months, reverse=True):
         _add(firestore, reading, firestore.documents_of_month(owner, month, meter))
@@ -140,9 +141,7 @@ def read_scope(firestore: Firestore, owner: str, scope: Scope, meter: Meter) -> 
 
 def read_again(firestore: Firestore, reading: Reading, paths: Iterable[str], meter: Meter) -> None:
     """Looks documents that a partial reading missed up by their names: they may be there under another month."""
-    names = list(paths)
-    meter.take_all(len(names))
-    reading.found |= {path: document for path, document in firestore.read(names).items() if document is not None}
+    _add_named(firestore, reading, list(paths), meter)
     reading.reads = meter.reads
 
 
@@ -155,6 +154,11 @@ def list_collections(firestore: Firestore, owner: str, meter: Meter) -> list[str
 def _begin(firestore: Firestore, meter: Meter) -> Reading:
     meter.take(1)
     return Reading(firestore.clock())
+
+
+def _add_named(firestore: Firestore, reading: Reading, paths: list[str], meter: Meter) -> None:
+    meter.take_all(len(paths))
+    reading.found |= {path: document for path, document in firestore.read(paths).items() if document is not None}
 
 
 def _add(firestore: Firestore, reading: Reading, documents: Iterable[Any]) -> None:
@@ -208,6 +212,8 @@ def compare(
 
 
 def _candidates(cursor: Cursor, owner: str, scope: Scope) -> set[str]:
+    if scope == Scope(HEAD):
+        return {owner}
     paths = candidates(cursor, [owner.removeprefix("users/")])
     if scope.collections is None:
         return paths

@@ -53,6 +53,9 @@ class Settings:
     mirror_window_months: int = 13
     mirror_concurrency: int = 8
     mirror_month_interval_seconds: float = 1.0
+    audit_reads_per_day: int = 100_000
+    audit_full_days: int = 30
+    audit_log_days: int = 90
     sweep_seconds: float = 30.0
     intent_max_age_days: int = 30
     intent_gap_seconds: float = 10.0
@@ -260,6 +263,9 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "MIRROR_WINDOW_MONTHS": _whole(1, 240),
     "MIRROR_CONCURRENCY": _whole(1, 256),
     "MIRROR_MONTH_INTERVAL_SECONDS": _seconds(0, 3600),
+    "AUDIT_READS_PER_DAY": _whole(0, 10**9),
+    "AUDIT_FULL_DAYS": _whole(1, 3650),
+    "AUDIT_LOG_DAYS": _whole(1, 3650),
     "SWEEP_SECONDS": _seconds(0.1, 86400),
     "INTENT_MAX_AGE_DAYS": _whole(1, 365),
     "INTENT_GAP_SECONDS": _seconds(0, 3600),

@@ -22,7 +22,7 @@ from workers.ledger_commands import ledger
 from workers.link_commands import links
 from workers.mirror_commands import mirror
 from workers.parked_commands import parked
-from workers.reconcile_commands import verify
+from workers.reconcile_commands import audit, rebuild, verify, window
 from workers.trace_commands import trace
 from workers.user_commands import users
 
@@ -34,7 +34,8 @@ def livespend() -> None:
 
 
 livespend.add_command(mirror)
-mirror.add_command(verify)
+for reconciling in (verify, rebuild, audit, window):
+    mirror.add_command(reconciling)
 mirror.add_command(parked)
 livespend.add_command(items)
 livespend.add_command(links)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -16,6 +17,7 @@ from dataclasses import replace
 from prometheus_client import REGISTRY
 
 from sync import log, metrics, tracing
+from sync.audit import Auditor
 from sync.deps import Deps, build_deps
 from sync.mirror import Mirror
 from sync.schema import require_schema
@@ -25,6 +27,7 @@ from sync.status import read_backlog
 
 # How long one thread may compute before another has its turn: a large import being built delays a small change by it.
 SWITCH_SECONDS = 0.001
+_AUDITOR_SECONDS = 5.0
 
 
 def run(
@@ -40,9 +43,26 @@ def run(
         metrics.serve(deps.settings.metrics_port)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: mirror.stop())
-        mirror.run(until_clean=until_clean)
+        with _auditing(deps, wanted=not until_clean):
+            mirror.run(until_clean=until_clean)
         tracing.shut_down()
         log.get(__name__).info("mirror_ended", **mirror.counts)
+
+
+@contextmanager
+def _auditing(deps: Deps, *, wanted: bool) -> Iterator[None]:
+    """Audits in a thread beside the mirror: this process alone has both Firestore and the mirror's role."""
+    if not (wanted and deps.settings.audit_reads_per_day):
+        yield
+        return
+    auditor = Auditor(deps)
+    thread = threading.Thread(target=auditor.run, name="auditor", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        auditor.stop()
+        thread.join(_AUDITOR_SECONDS)
 
 
 @contextmanager

@@ -76,3 +76,87 @@ def test_verify_without_json_is_for_people(books, call, mirrored):
     mirrored()
 
     assert "equal: True" in call("verify").stdout
+
+
+def test_rebuild_writes_every_document_again(books, call, mirrored, running_mirror, firestore_server, assert_mirrored):
+    ada, bob = books("ada"), books("bob")
+    ada.add(5)
+    bob.add(2)
+    mirrored()
+    before = firestore_server.stats()["updates"]
+    running_mirror()
+
+    one = json.loads(call("rebuild", "--user", "ada", "--json").stdout)
+    between = firestore_server.stats()["updates"]
+    everybody = json.loads(call("rebuild", "--all", "--json").stdout)
+
+    assert (one, everybody) == (
+        {"users": 1, "marked": 9, "left": 0}, {"users": 2, "marked": 15, "left": 0}
+    )  # fmt: skip
+    assert between - before == 9  # the head is one of them
+    assert firestore_server.stats()["updates"] - between == 15
+    assert call("rebuild").exit_code == 2
+    assert_mirrored()
+
+
+def test_rebuild_fills_an_emptied_firestore(
+    books, call, mirrored, running_mirror, firestore_process, assert_mirrored, eventually, clean
+):
+    ada = books()
+    ada.add(20)
+    mirrored()
+    firestore_process.clear()
+    running_mirror()
+
+    marked = json.loads(call("rebuild", "--user", "ada", "--no-wait", "--json").stdout)["marked"]
+    eventually(clean, 30)
+
+    assert marked == 24
+    assert_mirrored()
+
+
+def test_audit_shows_what_was_read_and_repaired(books, call, mirrored, mirror_deps, firestore_server):
+    from sync.audit import AuditLines, Auditor
+    from sync.verify import ledger_url
+
+    ada = books()
+    rows = ada.add(3)
+    mirrored()
+    firestore_server.client().document(ada.path("transactions", rows[0])).delete()
+    deps = mirror_deps()
+    lines = AuditLines(ledger_url(deps))
+    auditor = Auditor(deps)
+    auditor.enrol(lines)
+    auditor.audit_next(lines)
+    lines.close()
+    waiting = json.loads(call("audit", "--json").stdout)
+    mirrored()
+
+    shown = json.loads(call("audit", "--json", "--user", "ada").stdout)
+
+    assert (shown["owners"], shown["fullyRead"]) == (1, 1)
+    assert 6 < shown["readsToday"] < 30
+    (audited,), (repaired,) = shown["audits"], shown["repairs"]
+    assert (audited["owner"], audited["outcome"], audited["repaired"]) == ("users/ada", "damaged", 1)
+    assert (repaired["path"], repaired["kind"]) == (ada.path("transactions", rows[0]), "missing")
+    assert waiting["repairs"][0]["mendedAt"] is None
+    assert repaired["mendedAt"] is not None
+    assert "users/ada" in call("audit").stdout
+
+
+def test_window_moves_everybody_and_says_how_far_it_is(books, call, mirrored, assert_mirrored, running_mirror):
+    for name in ("ada", "bob"):
+        books(name).add(2, on="2024-05-05")
+    running_mirror()
+
+    moved = json.loads(call("window", "--months", "240", "--json").stdout)
+    shown = json.loads(call("window", "--json").stdout)
+    mirrored()
+
+    assert (moved["left"], moved["orderedMonths"], moved["owners"]) == (0, 240, 2)
+    assert moved["finishedAt"] is not None
+    assert shown["firstMonth"] == moved["firstMonth"] < "2024-05"
+    assert_mirrored()
+    assert json.loads(call("window", "--by-setting", "--json").stdout)["orderedMonths"] is None
+    assert "left: 0" in call("window").stdout
+    assert call("window", "--months", "3", "--by-setting").exit_code == 2
