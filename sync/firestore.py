@@ -187,23 +187,29 @@ class Firestore:
         meter.give_back(size - max(1, len(answer.documents)))
         return list(answer.documents), answer.next_page_token
 
+    def documents_of(self, owner: str, collection: str, meter: Meter) -> Iterator[Any]:
+        """Streams a collection while it may be written to: none is missed that was there all the time. Raises
+        FirestoreError."""
+        return self._query(owner, _Query(from_=[{"collection_id": collection}]), meter)
+
     def documents_of_month(self, owner: str, month: str, meter: Meter) -> Iterator[Any]:
         """Streams an owner's transactions of a month, by what they say of themselves. Raises FirestoreError."""
-        last = ""
+        return self._query(owner, _of_month(month), meter)
+
+    def _query(self, parent: str, query: Any, meter: Meter) -> Iterator[Any]:
+        """Each page begins after the last name: a page's token may count documents, and one that goes shifts the rest
+        past the reader."""
+        query.order_by.add(field=_Field(field_path="__name__"), direction=1)
         while True:
             size = meter.take(_READ_AT_ONCE)
-            query = _of_month(month)
             query.limit.value = size
-            query.order_by.add(field=_Field(field_path="__name__"), direction=1)
-            if last:
-                query.start_at.values.add(reference_value=last)
-            request = rpc_types.RunQueryRequest.pb()(parent=self.name(owner), structured_query=query)
+            request = rpc_types.RunQueryRequest.pb()(parent=self.name(parent), structured_query=query)
             found = [answer.document for answer in self._stream("RunQuery", request) if answer.HasField("document")]
             meter.give_back(size - max(1, len(found)))
             yield from found
             if len(found) < size:
                 return
-            last = found[-1].name
+            query.start_at.CopyFrom(_Cursor(values=[{"reference_value": found[-1].name}], before=False))
 
     def count(self, owner: str, collection: str, meter: Meter, *, at_most: int, month: str | None = None) -> int:
         """Counts a collection of an owner, or its documents of one month, but no further than `at_most`.
@@ -286,6 +292,7 @@ _ANSWERS = {
 }
 _STREAMS = frozenset({"BatchGetDocuments", "RunQuery", "RunAggregationQuery"})
 _Query = query_types.StructuredQuery.pb()
+_Cursor = query_types.Cursor.pb()
 _Field = query_types.StructuredQuery.FieldReference.pb()
 _EQUAL = query_types.StructuredQuery.FieldFilter.Operator.EQUAL
 

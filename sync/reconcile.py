@@ -122,7 +122,7 @@ def read_owner(firestore: Firestore, owner: str, meter: Meter) -> Reading:
     reading = _begin(firestore, meter)
     _add_named(firestore, reading, [owner], meter)
     for collection in list_collections(firestore, owner, meter):
-        _add(firestore, reading, firestore.documents(owner, collection, meter))
+        _add(firestore, reading, firestore.documents_of(owner, collection, meter))
     reading.reads = meter.reads
     return reading
 
@@ -132,7 +132,7 @@ def read_scope(firestore: Firestore, owner: str, scope: Scope, meter: Meter) -> 
     reading = _begin(firestore, meter)
     _add_named(firestore, reading, [owner], meter)
     for collection in sorted((scope.collections or set()) - HEAD):
-        _add(firestore, reading, firestore.documents(owner, collection, meter))
+        _add(firestore, reading, firestore.documents_of(owner, collection, meter))
     for month in sorted(scope.months, reverse=True):
         _add(firestore, reading, firestore.documents_of_month(owner, month, meter))
     reading.reads = meter.reads

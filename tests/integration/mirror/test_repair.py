@@ -162,6 +162,25 @@ def test_what_is_mirrored_between_the_read_and_the_snapshot_is_no_false_alarm(bo
     assert changed <= set(comparison.not_judged)
 
 
+def test_documents_that_go_while_a_collection_is_read_push_no_other_past_the_reader(
+    books, mirrored, lines, firestore_server, database
+):
+    """Page tokens may count documents: what goes from an earlier page would shift a later one into it."""
+    ada = books()
+    ada.add(700)
+    mirrored()
+    _, _, firestore = lines
+    stream = firestore.documents_of("users/ada", "transactions", Meter())
+    first = next(stream)
+    for snapshot in firestore_server.client().collection("users/ada/transactions").limit(50).stream():
+        snapshot.reference.delete()
+
+    found = {document.name for document in [first, *stream]}
+
+    left = {firestore.name(path) for path in firestore_server.documents() if "/transactions/" in path}
+    assert left <= found
+
+
 def test_what_moves_on_between_the_snapshot_and_the_repair_is_left_alone(
     books, mirrored, lines, firestore_server, assert_mirrored, database
 ):
