@@ -185,22 +185,22 @@ class Auditor:
             return "full", None
         if documents > budget.left():
             raise BudgetSpent
-        comparison = compare_owner(lines.reading, self._firestore, owner, budget)
+        comparison = compare_owner(lines.reading, self._firestore, owner, budget, self._deps.shapes)
         self._mend(lines, comparison)
         return "full", comparison
 
     def _audit_counts(self, lines: AuditLines, owner: str, budget: Budget) -> tuple[str, Comparison | None]:
         with lines.looking.cursor() as cursor:
             if sum(known_counts(cursor, owner).values()) <= _SMALL:
-                comparison = compare_owner(lines.reading, self._firestore, owner, budget)
+                comparison = compare_owner(lines.reading, self._firestore, owner, budget, self._deps.shapes)
                 self._mend(lines, comparison)
                 return "full", comparison
             counted = count_owner(self._firestore, cursor, owner, budget)
         reading = read_scope(self._firestore, owner, counted.scope, budget)
-        comparison = lines.compare(lambda cursor: compare(cursor, owner, reading, counted.scope))
+        comparison = lines.compare(lambda cursor: compare(cursor, owner, reading, counted.scope, self._deps.shapes))
         if missing := comparison.paths("missing"):
             read_again(self._firestore, reading, missing, budget)
-            comparison = lines.compare(lambda cursor: compare(cursor, owner, reading, counted.scope))
+            comparison = lines.compare(lambda cursor: compare(cursor, owner, reading, counted.scope, self._deps.shapes))
         self._mend(lines, comparison)
         if counted.busy:
             comparison.not_judged.append(owner)

@@ -906,6 +906,7 @@ mirror_repairs = Table(
     *_version(),
     _stamped("found_at"),
     _time("mended_at"),
+    Column("mark", _ID, nullable=False),
     CheckConstraint("kind in ('missing', 'ghost', 'different')", name="kind"),
 )
 Index(None, mirror_repairs.c.found_at)

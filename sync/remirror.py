@@ -15,6 +15,7 @@ from typing import Any
 from sync.changes import Connection
 from sync.db import retrying
 from sync.deps import Deps
+from sync.paths import plain
 from sync.projection import candidates, place
 from sync.session import connect
 from sync.verify import Told, ledger_url
@@ -61,7 +62,7 @@ def remirror(
 def _mark(connection: Connection, owner: str) -> int:
     with connection, connection.cursor() as cursor:
         cursor.execute(_HELD, (owner,))
-        held = {path for (path,) in cursor.fetchall()}
+        held = {plain(path) for (path,) in cursor.fetchall()}
         paths = sorted(path for path in held | candidates(cursor, [owner.removeprefix("users/")]) if place(path))
     for start in range(0, len(paths), STEP):
         _mark_step(connection, owner, paths[start : start + STEP])

@@ -59,8 +59,8 @@ _TYPES = (
 _MARK = "select mark_documents(%s, %s)"
 _LOG = """
 insert into mirror_repairs (owner, path, kind, known_update_time, observed_update_time, observed_digest,
-    observed_epoch, observed_number, epoch, number)
-select r.owner, r.path, r.kind, r.known, r.time, r.digest, r.seen_epoch, r.seen_number, c.epoch, c.number
+    observed_epoch, observed_number, epoch, number, mark)
+select r.owner, r.path, r.kind, r.known, r.time, r.digest, r.seen_epoch, r.seen_number, c.epoch, c.number, r.mark
 from (values %s) as r(owner, path, kind, known, time, digest, seen_epoch, seen_number, mark)
 join changes as c on c.owner = r.owner and c.path = r.mark
 """
@@ -72,7 +72,7 @@ update mirror_repairs as r set mended_at = coalesce(
     (select s.update_time from mirror_state as s where s.owner = r.owner and s.path = r.path
         and (s.epoch, s.number) >= (r.epoch, r.number)), clock_timestamp())
 where r.mended_at is null and (%s is null or r.owner = %s)
-  and not exists (select from changes as c where c.owner = r.owner and c.path = r.path)
+  and not exists (select from changes as c where c.owner = r.owner and c.path = r.mark)
 """
 _FORGET = "delete from mirror_repairs where id in (select id from mirror_repairs where found_at < %s limit 5000)"
 _RECENT = """
