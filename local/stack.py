@@ -96,7 +96,7 @@ class Stack:
         yield "migrations"
         self._run("workers.cli", "setup-key")
         self._run("workers.cli", "migrate", "--create-roles")
-        yield "API, worker and mirror"
+        yield "API, worker, mirror and intents"
         self._start_together(self._product())
         self._write_settings()
         self._write_record()
@@ -152,7 +152,12 @@ class Stack:
                   "--schedule", str(self.state / "beat-schedule")]  # fmt: skip
         api = self._child("api", ["-m", "api", "--host", "127.0.0.1", "--port", str(self.port)])
         api.ready = lambda: _answers_http(f"{self.api}/health/live")
-        return [api, self._child("worker", worker), self._child("mirror", ["-m", "workers.cli", "mirror"])]
+        return [
+            api,
+            self._child("worker", worker),
+            self._child("mirror", ["-m", "workers.cli", "mirror"]),
+            self._child("intents", ["-m", "workers.cli", "intents"]),
+        ]
 
     def _listen(self, name: str) -> list[str]:
         return ["--host", "127.0.0.1", "--port", str(self.ports[name])]

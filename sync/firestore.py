@@ -3,7 +3,8 @@
 The only module that talks to Firestore. No retry is hidden here (none in gRPC, none of our own): a commit that was
 applied and then sent again comes back as a refusal, so the caller must know that it asked once. Every call has a
 deadline; after one an answer is unknown, not negative. Connects at the first call; with an emulator host plain and as
-the emulator's owner, otherwise with TLS and the process's Google credentials. Called by mirror.py and reconcile.py.
+the emulator's owner, otherwise with TLS and the process's Google credentials. Called by mirror.py, reconcile.py and
+intent_feed.py.
 """
 
 from __future__ import annotations
@@ -231,6 +232,26 @@ class Firestore:
         meter.give_back(reads - max(1, -(-counted // _COUNTED_PER_READ)))
         return counted
 
+    def in_order(self, parent: str, collection: str, field: str, size: int, *, after: Any = None) -> list[Any]:
+        """Reads up to `size` documents in the order of a field, those after one of them; all collections of that name
+        where `parent` is "". Raises FirestoreError."""
+        query = _Query(from_=[{"collection_id": collection, "all_descendants": parent == ""}])
+        query.order_by.add(field=_Field(field_path=field), direction=1)
+        query.order_by.add(field=_Field(field_path="__name__"), direction=1)
+        query.limit.value = size
+        if after is not None:
+            query.start_at.values.add().CopyFrom(after.fields[field])
+            query.start_at.values.add(reference_value=after.name)
+        request = rpc_types.RunQueryRequest.pb()(parent=self.name(parent).rstrip("/"), structured_query=query)
+        return [answer.document for answer in self._stream("RunQuery", request) if answer.HasField("document")]
+
+    def listen_to_group(self, collection: str) -> Listening:
+        """Opens a listener on all collections of that name; iterate over it. Raises FirestoreError."""
+        query = _Query(from_=[{"collection_id": collection, "all_descendants": True}])
+        target = {"target_id": 1, "query": {"parent": self._documents, "structured_query": query}}
+        request = rpc_types.ListenRequest.pb()(database=self._database, add_target=target)
+        return Listening(lambda requests: self._call("Listen")(requests, metadata=self._metadata), request)
+
     def close(self) -> None:
         """Closes the connection. Closing twice is safe."""
         with self._connecting:
@@ -258,6 +279,8 @@ class Firestore:
                 if self._channel is None:
                     self._channel = self._open()
                 kind = self._channel.unary_stream if method in _STREAMS else self._channel.unary_unary
+                if method == "Listen":
+                    kind = self._channel.stream_stream
                 answer = getattr(rpc_types, _ANSWERS[method]).pb()
                 call = self._calls[method] = kind(
                     _SERVICE + method,
@@ -282,6 +305,37 @@ class Firestore:
         return open_channel(credentials, request, _HOST, options=_OPTIONS)
 
 
+class Listening:
+    """One open listener: each document as it comes and changes. It may go silent for ever without an error."""
+
+    def __init__(self, call: Callable[[Iterator[Any]], Any], request: Any) -> None:
+        self._over = threading.Event()
+        self._answers = call(self._requests(request))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Documents until it is closed. Raises FirestoreError when the line breaks or the listener is refused."""
+        try:
+            for answer in self._answers:
+                if answer.HasField("document_change") and answer.document_change.target_ids:
+                    yield answer.document_change.document
+                elif answer.HasField("target_change") and answer.target_change.target_change_type == _REMOVED:
+                    raise FirestoreTransient(f"the listener was refused: {answer.target_change.cause.message}")
+        except grpc.RpcError as error:
+            if not self._over.is_set():
+                raise _read_failed(error) from error
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Ends it, from any thread. Closing twice is safe."""
+        self._over.set()
+        self._answers.cancel()
+
+    def _requests(self, request: Any) -> Iterator[Any]:
+        yield request
+        self._over.wait()  # the line stays open as long as there may be another request
+
+
 _ANSWERS = {
     "Commit": "CommitResponse",
     "BatchGetDocuments": "BatchGetDocumentsResponse",
@@ -289,11 +343,13 @@ _ANSWERS = {
     "ListDocuments": "ListDocumentsResponse",
     "RunQuery": "RunQueryResponse",
     "RunAggregationQuery": "RunAggregationQueryResponse",
+    "Listen": "ListenResponse",
 }
 _STREAMS = frozenset({"BatchGetDocuments", "RunQuery", "RunAggregationQuery"})
 _Query = query_types.StructuredQuery.pb()
 _Cursor = query_types.Cursor.pb()
 _Field = query_types.StructuredQuery.FieldReference.pb()
+_REMOVED = rpc_types.TargetChange.TargetChangeType.REMOVE
 _EQUAL = query_types.StructuredQuery.FieldFilter.Operator.EQUAL
 
 

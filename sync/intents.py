@@ -33,6 +33,7 @@ from sync.errors import (
 from sync.idempotency import joined, lock_key
 from sync.intent_envelope import Intent
 from sync.intent_kinds import KINDS, Edit, read_edit
+from sync.steps import step
 
 _log = log.get(__name__)
 
@@ -124,6 +125,7 @@ def settle(deps: Deps, intent: Intent) -> Answered | Waits:
                 return Waits(seconds)
             verdict = _decide(within, connection, intent, standing, by_the_api)
             connection.execute(_STORE, _row(deps, connection, intent, verdict))
+        step("intents:applied")
     for task, arguments in bells:
         deps.ring(task, arguments)
     return Answered(verdict.outcome, verdict.refusal.code if verdict.refusal else None)

@@ -78,6 +78,14 @@ def migrate(create_roles: bool, check: bool) -> None:
     click.echo(f"migrated to {done[-1]}" if done else "the schema is current")
 
 
+@livespend.command()
+def intents() -> None:
+    """Apply edits that pages made offline, until stopped. Any number may run."""
+    from workers.intents_process import run
+
+    run()
+
+
 @livespend.command(name="setup-key")
 def setup_key() -> None:
     """Create the key file that bank tokens are encrypted with, unless it exists."""

@@ -1,4 +1,5 @@
-"""Faults on order: the next commits answer with an error, having been applied or not, or answer late.
+"""Faults on order: the next commits answer with an error, having been applied or not, or answer late. Or listeners fall
+silent, as they do in the field: an open line on which nothing comes any more.
 
 An error after the commit was applied is the ambiguous case that every writer must survive; over a real wire it
 comes only by luck, here on order.
@@ -28,9 +29,14 @@ class Faults:
 
     def __init__(self) -> None:
         self._commit: CommitFault | None = None
+        self.mute = False
 
     def order(self, wanted: dict[str, Any]) -> None:
-        """Takes `{"commit": {"count": N, "code": "UNAVAILABLE", "apply": true, "delayMs": 5}}`; replaces the last."""
+        """Takes `{"commit": {"count": N, "code": "UNAVAILABLE", "apply": true, "delayMs": 5}}`; replaces the last.
+
+        `{"mute": true}`: listeners stay open and say nothing; what they would have said is lost to them.
+        """
+        self.mute = bool(wanted.get("mute"))
         commit = wanted.get("commit")
         if commit is None:
             self._commit = None
@@ -43,10 +49,11 @@ class Faults:
 
     def clear(self) -> None:
         self._commit = None
+        self.mute = False
 
     def as_json(self) -> dict[str, Any]:
         """How many faulty commits are still to come."""
-        return {"commit": {"count": self._commit.count if self._commit else 0}}
+        return {"commit": {"count": self._commit.count if self._commit else 0}, "mute": self.mute}
 
     def next_commit(self) -> CommitFault | None:
         """The fault for the commit at hand, counted off."""

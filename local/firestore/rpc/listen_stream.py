@@ -22,7 +22,10 @@ class ListenStream:
         """Takes a request in; raises FirestoreError when the stream must end."""
         if self._session is None:
             site = self._call.within(check_database(request.database))
-            self._session = ListenSession(site.database, site.gate, self._send)
+            faults = site.engine.faults
+            self._session = ListenSession(
+                site.database, site.gate, lambda answer: None if faults.mute else self._send(answer)
+            )
         self._session.receive(request)
 
     def close(self) -> None:

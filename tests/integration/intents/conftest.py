@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import threading
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +16,12 @@ import pytest
 
 from sync.changes import Version
 from sync.deps import Deps
+from sync.firestore import Firestore
 from sync.intent_envelope import Intent
+from sync.intent_feed import IntentFeed
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
+from tests.fixtures.firestore import FirestoreServer
 
 
 @dataclass
@@ -56,3 +62,75 @@ def receipts(database: Database, user: str = "ada") -> list[tuple[Any, ...]]:
     return database.sql(
         "select outcome, reason from intents_applied where user_id = %s order by device, sequence, applied_at", user
     )
+
+
+def as_document(intent: Intent) -> dict[str, Any]:
+    """The document that the page would write."""
+    from google.cloud.firestore import SERVER_TIMESTAMP
+
+    return {
+        "v": 1, "kind": intent.kind, "device": intent.device, "sequence": intent.sequence,
+        "base": intent.base._asdict(), "madeAt": intent.made_at, "createdAt": SERVER_TIMESTAMP, "body": intent.body,
+    }  # fmt: skip
+
+
+@dataclass
+class Inbox:
+    """The intents in Firestore, and the feeds that work on them."""
+
+    server: FirestoreServer
+    build: Callable[..., Deps]
+    feeds: list[tuple[IntentFeed, threading.Thread]] = field(default_factory=list)
+
+    def leave(self, *intents: Intent) -> None:
+        """Writes intents as pages do, each in a commit of its own."""
+        for intent in intents:
+            self.client.document(intent.path).create(as_document(intent))
+
+    @functools.cached_property
+    def client(self) -> Any:
+        return self.server.client()
+
+    def waiting(self) -> list[str]:
+        """The paths of the intents that are not dealt with."""
+        return sorted(path for path in self.server.documents("users") if "/intents/" in path)
+
+    def feed(self, **settings: Any) -> IntentFeed:
+        """Starts another feed; it runs until the test ends."""
+        feed = IntentFeed(self.build(**settings))
+        thread = threading.Thread(target=feed.run, name="feed", daemon=True)
+        thread.start()
+        self.feeds.append((feed, thread))
+        return feed
+
+    def stop(self) -> None:
+        for feed, _ in self.feeds:
+            feed.stop()
+        for _, thread in self.feeds:
+            thread.join(30)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def inbox(ledger: Callable[..., Deps], firestore_server: FirestoreServer) -> Iterator[Inbox]:
+    """Firestore with an inbox, and feeds on demand; the poll is an hour away unless a test says otherwise."""
+    opened: list[Firestore] = []
+
+    def build(**settings: Any) -> Deps:
+        opened.append(Firestore(project=firestore_server.project, emulator_host=firestore_server.address))
+        return dataclasses.replace(ledger(**{"sweep_seconds": 3600.0, **settings}), firestore=opened[-1])
+
+    made = Inbox(firestore_server, build)
+    yield made
+    made.stop()
+    for firestore in opened:
+        firestore.close()
+
+
+def until(true: Callable[[], object], seconds: float = 30) -> None:
+    """Waits for a condition; raises TimeoutError."""
+    give_up = time.monotonic() + seconds
+    while not true():
+        if time.monotonic() > give_up:
+            raise TimeoutError
+        time.sleep(0.01)
