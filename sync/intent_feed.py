@@ -32,6 +32,7 @@ _log = log.get(__name__)
 GROUP = "intents"
 _ORDER = "createdAt"
 _PAGE = 300
+_DELETED_AT_ONCE = 200
 _BEATS_IN_SILENCE = 4
 _OLD_BEAT = timedelta(hours=1)
 _PAUSE = {"first": 0.2, "longest": 30.0}
@@ -188,9 +189,10 @@ class IntentFeed:
                 continue
             done.append(intent)
             if answer is not None and answer.reason == "intents-too-many":
-                refuse_flood(self._deps, intent.user_id, turn[place + 1 :])
-                self.counts["rejected"] += len(turn) - place - 1
-                done += turn[place + 1 :]
+                rest = [*turn[place + 1 :], *self._turns.take_rest(intent.user_id)]
+                refuse_flood(self._deps, intent.user_id, rest)
+                self.counts["rejected"] += len(rest)
+                done += rest
                 break
         return waits, after
 
@@ -210,8 +212,10 @@ class IntentFeed:
     def _delete(self, seen: Sequence[tuple[str, datetime]]) -> None:
         """Deletes documents as they were seen, in one commit; where one has changed or is gone, one by one."""
         writes = [delete_write(self._firestore.name(path), update_time) for path, update_time in seen]
-        if not writes:
-            return
+        for start in range(0, len(writes), _DELETED_AT_ONCE):
+            self._delete_all(writes[start : start + _DELETED_AT_ONCE])
+
+    def _delete_all(self, writes: Sequence[bytes]) -> None:
         try:
             self._firestore.commit(writes)
         except FirestoreRefused:

@@ -74,6 +74,15 @@ class Turns:
                 self._changed.wait(max(0.0, min(give_up, self._next_due(give_up)) - now))
             return []
 
+    def take_rest(self, user_id: str) -> list[Intent]:
+        """Adds all that is kept of the user whose turn it is to that turn, and answers it."""
+        with self._changed:
+            user = self._users[user_id]
+            rest = list(user.waiting.values())
+            user.in_hand |= user.waiting
+            user.waiting.clear()
+            return rest
+
     def finish(self, user_id: str, again: Sequence[Intent] = (), after: float = 0.0) -> bool:
         """Ends a turn; `again` are looked at once more, `after` seconds at the earliest unless something new comes.
 
