@@ -32,6 +32,7 @@ from sync.documents import (
     transaction_document,
 )
 from sync.prepared import Statement
+from sync.receipts import read_days, totals_digest
 from sync.totals import totals_of
 
 Documents: TypeAlias = dict[str, Document | Unshowable]
@@ -134,12 +135,31 @@ def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
     for user_id, month, *rest in _MONTHS.run(cursor, *_columns(wanted)):
         totals[user_id, month].append(Total(*rest))
     budgets = _budgets_of(cursor, sorted({user_id for user_id, _ in totals}))
+    days = read_days(cursor, [key for key in totals if _in_window(*key, first_months)])
     return {
         f"users/{user_id}/months/{month_name(month)}": _try(
-            month_document, month, rows, budgets[user_id], first_months.get(user_id), month=month
+            _month_with_receipt,
+            month,
+            rows,
+            budgets[user_id],
+            first_months.get(user_id),
+            days.get((user_id, month)),
+            month=month,
         )
         for (user_id, month), rows in totals.items()
     }
+
+
+def _in_window(user_id: str, month: date, first_months: FirstMonths) -> bool:
+    first = first_months.get(user_id)
+    return first is not None and month >= first
+
+
+def _month_with_receipt(
+    month: date, totals: Sequence[Total], budgets: Sequence[Budget], first: date | None, days: str | None
+) -> Document:
+    document = month_document(month, totals, budgets, first)
+    return {**document, "receipt": {"days": days, "totals": totals_digest(document)}}
 
 
 def _budgets_of(cursor: Cursor, user_ids: list[str]) -> Mapping[str, list[Budget]]:

@@ -8,6 +8,8 @@ import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { AddCategory } from "@/features/categories/components/AddCategory";
 import { BuySomething } from "@/features/demo/components/BuySomething";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
+import { useAcknowledgements } from "@/features/live/use-acknowledgements";
+import { ReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
 import { ComingUpPanel } from "@/features/recurring/components/ComingUpPanel";
 import { Rules } from "@/features/rules/components/Rules";
 import { UserMenu } from "@/features/session/components/UserMenu";
@@ -37,6 +39,8 @@ export function Home({ onSignOut }: { onSignOut: () => void }) {
 }
 
 function Header({ onSignOut }: { onSignOut: () => void }) {
+  const { month, totals } = useMonth();
+  useAcknowledgements();
   return (
     <Container size="lg" h="100%" px={{ base: "md", lg: 0 }}>
       <Group h="100%" justify="space-between" wrap="nowrap" gap="xs">
@@ -47,6 +51,7 @@ function Header({ onSignOut }: { onSignOut: () => void }) {
           </Title>
         </Group>
         <Group gap="sm" wrap="nowrap">
+          <ReceiptBadge month={month} totals={totals} />
           <LiveIndicator />
           <UserMenu onSignOut={onSignOut} />
         </Group>

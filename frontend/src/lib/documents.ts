@@ -95,6 +95,8 @@ export const monthSchema = v.object({
       spent: v.string(),
     }),
   ),
+  /** Digests over what a page shows; a mirror of before there were any says nothing of them. */
+  receipt: v.optional(v.nullable(v.object({ days: text, totals: v.string() })), null),
   inWindow: v.boolean(),
   complete: v.boolean(),
   reflectsAt: v.optional(v.nullable(instant), null),

@@ -44,13 +44,18 @@ def row(scene: Scene) -> dict[str, str]:
 
 TRANSACTION, NOVEMBER, OCTOBER = "/transactions/{entry}", "/months/2026-11", "/months/2026-10"
 WRITES: dict[str, tuple[str, set[str]]] = {
-    "a name": ("update transactions set name = 'Tea'", {TRANSACTION}),
-    "a merchant": ("update transactions set merchant_name = 'Tea Ltd'", {TRANSACTION}),
+    "a name": ("update transactions set name = 'Tea'", {TRANSACTION, NOVEMBER}),
+    "a merchant": ("update transactions set merchant_name = 'Tea Ltd'", {TRANSACTION, NOVEMBER}),
     "an amount": ("update transactions set amount = 13", {TRANSACTION, NOVEMBER}),
     "a currency": ("update transactions set iso_currency = 'EUR'", {TRANSACTION, NOVEMBER}),
     "pending": ("update transactions set pending = true", {TRANSACTION, NOVEMBER}),
     "a bank's category": ("update transactions set bank_category_id = 'TRAVEL'", {TRANSACTION, NOVEMBER}),
-    "a day of the month": ("update transactions set date = '2026-11-04'", {TRANSACTION}),
+    "a day of the month": ("update transactions set date = '2026-11-04'", {TRANSACTION, NOVEMBER}),
+    "a bank's day beside an authorized one": (
+        "update transactions set authorized_date = date; delete from changes; "
+        "update transactions set date = '2026-11-04'",
+        {TRANSACTION},
+    ),
     "a day of another month": (
         "update transactions set authorized_date = '2026-10-31'",
         {TRANSACTION, NOVEMBER, OCTOBER},

@@ -91,14 +91,15 @@ export function useEditsOnTheirWay(): number {
   return useStore(useServices().live.store, (state) => state.guesses.length);
 }
 
-const cache = new WeakMap<LiveDocument, Read<unknown>[]>();
+const cache = new WeakMap<LiveDocument, Map<unknown, Read<unknown>[]>>();
 
 /** One result or none. Kept per document: an unchanged document is checked once and keeps its identity. */
-function readAs<T>(schema: v.GenericSchema<unknown, T>, document: LiveDocument): Read<T>[] {
-  const known = cache.get(document);
+export function readAs<T>(schema: v.GenericSchema<unknown, T>, document: LiveDocument): Read<T>[] {
+  const reads = cache.get(document) ?? new Map<unknown, Read<unknown>[]>();
+  const known = reads.get(schema);
   if (known !== undefined) return known as Read<T>[];
   const parsed = v.safeParse(schema, document.data);
   const read = parsed.success ? [{ path: document.path, id: document.id, data: parsed.output }] : [];
-  cache.set(document, read);
+  cache.set(document, reads.set(schema, read));
   return read;
 }

@@ -27,8 +27,18 @@ import {
 } from "firebase/firestore";
 
 import type { GuessEvent } from "@/lib/live/guesses";
-import { applyEvent, batcher, createLiveStore, type LiveEvent, type LiveStore, type Snapshot } from "@/lib/live/store";
+import { ShownVersions } from "@/lib/live/shown";
+import {
+  applyEvent,
+  batcher,
+  createLiveStore,
+  type LiveEvent,
+  type LiveStore,
+  type Snapshot,
+  versionOf,
+} from "@/lib/live/store";
 import { type TopicKey, transactionsOf, WHOLE_COLLECTIONS } from "@/lib/live/topics";
+import type { Version } from "@/lib/live/versions";
 import type { Month } from "@/lib/months";
 
 /** A month stays connected this long after the last look, so that going back to it shows it at once. */
@@ -43,6 +53,7 @@ interface Listening {
 
 export class LiveSession {
   readonly store: LiveStore = createLiveStore();
+  readonly shown = new ShownVersions();
   readonly #db: Firestore;
   readonly #emit: (event: LiveEvent) => void;
   readonly #months = new Map<Month, Listening>();
@@ -55,7 +66,7 @@ export class LiveSession {
   ) {
     this.#db = initializeFirestore(app, { localCache: memoryLocalCache() });
     if (firestoreHost !== null) connectFirestoreEmulator(this.#db, ...hostAndPort(firestoreHost));
-    this.#emit = batcher(this.store, uid);
+    this.#emit = batcher(this.store, uid, () => this.shown.applied());
     this.#closers.push(this.#listenToHead());
     for (const name of WHOLE_COLLECTIONS) {
       this.#closers.push(this.#listen(name, collection(this.#db, "users", uid, name)));
@@ -117,10 +128,10 @@ export class LiveSession {
   #listenToMonth(month: Month, size: number, onSettled?: () => void): () => void {
     const transactions = collection(this.#db, "users", this.uid, "transactions");
     const page = query(transactions, where("month", "==", month), orderBy("date", "desc"), limit(size));
-    return this.#listen(transactionsOf(month), page, onSettled);
+    return this.#listen(transactionsOf(month), page, onSettled, size);
   }
 
-  #listen(topic: TopicKey, source: Query, onSettled?: () => void): () => void {
+  #listen(topic: TopicKey, source: Query, onSettled?: () => void, size?: number): () => void {
     return this.#keepOpen(topic, (listener) =>
       onSnapshot(
         source,
@@ -130,7 +141,8 @@ export class LiveSession {
             const first = !listener.settled;
             if (!this.#vouchedFor(topic, listener, snapshot)) return;
             if (first) onSettled?.();
-            this.#emit({ type: "snapshot", topic, snapshot: fromQuery(snapshot) });
+            else this.shown.received(versionsOf(snapshot));
+            this.#emit({ type: "snapshot", topic, snapshot: fromQuery(snapshot, size) });
           },
           error: (error) => listener.denied(error.code),
         },
@@ -188,12 +200,18 @@ interface Listener {
   denied: (reason: string) => void;
 }
 
-function fromQuery(snapshot: QuerySnapshot): Snapshot {
+function fromQuery(snapshot: QuerySnapshot, limit?: number): Snapshot {
   return {
+    ...(limit === undefined ? {} : { limit }),
     documents: snapshot.docs.map((one) => ({ path: one.ref.path, id: one.id, data: one.data() })),
     changed: new Set(snapshot.docChanges().map((change) => change.doc.ref.path)),
     stale: snapshot.metadata.fromCache,
   };
+}
+
+function versionsOf(snapshot: QuerySnapshot): Version[] {
+  const changes = snapshot.docChanges().filter(({ type }) => type !== "removed");
+  return changes.flatMap(({ doc }) => versionOf(doc.data()) ?? []);
 }
 
 function fromDocument(snapshot: DocumentSnapshot): Snapshot {

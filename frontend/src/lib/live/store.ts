@@ -27,6 +27,7 @@ export interface Snapshot {
   readonly documents: readonly LiveDocument[];
   readonly changed: ReadonlySet<string>;
   readonly stale: boolean;
+  readonly limit?: number;
 }
 
 export type LiveStore = StoreApi<LiveState>;
@@ -36,12 +37,13 @@ export function createLiveStore(): LiveStore {
 }
 
 /** Gathers events and applies them together after the timers already due have run. */
-export function batcher(store: LiveStore, uid: string): (event: LiveEvent) => void {
+export function batcher(store: LiveStore, uid: string, applied?: () => void): (event: LiveEvent) => void {
   let waiting: LiveEvent[] = [];
   const flush = () => {
     const events = waiting;
     waiting = [];
     store.setState((state) => events.reduce((next, event) => applyEvent(next, event, uid), state));
+    applied?.();
   };
   return (event) => {
     if (waiting.length === 0) setTimeout(flush, 0);
@@ -83,7 +85,13 @@ function applySnapshot(state: LiveState, key: TopicKey, snapshot: Snapshot, uid:
   const documents = snapshot.documents.map((document) =>
     snapshot.changed.has(document.path) ? document : (before.get(document.path) ?? document),
   );
-  const next = withTopic(state, key, { documents, settled: true, stale: snapshot.stale, refused: null });
+  const next = withTopic(state, key, {
+    documents,
+    settled: true,
+    stale: snapshot.stale,
+    refused: null,
+    limit: snapshot.limit ?? null,
+  });
   for (const document of documents) before.delete(document.path);
   const arrived = documents.filter((document) => snapshot.changed.has(document.path)).flatMap(arrival);
   return withGuessEvents(next, [...arrived, ...[...before.keys()].map(departure)], uid);

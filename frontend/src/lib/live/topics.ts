@@ -30,9 +30,11 @@ export interface Topic {
   readonly stale: boolean;
   /** Set while Firestore refuses the listener; it tries again by itself. */
   readonly refused: string | null;
+  /** How many documents the listener that answered last brings at most; null for all there are. */
+  readonly limit: number | null;
 }
 
-export const NOTHING_YET: Topic = { documents: [], settled: false, stale: false, refused: null };
+export const NOTHING_YET: Topic = { documents: [], settled: false, stale: false, refused: null, limit: null };
 
 export function transactionsOf(month: Month): TopicKey {
   return `transactions/${month}`;

@@ -1,0 +1,25 @@
+"""A month is marked when what its receipt covers has changed.
+
+Reason: a page holds what it shows against the month's receipt.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0019"
+down_revision = "0018"
+branch_labels = None
+depends_on = None
+
+_SQL = Path(__file__).parents[1] / "sql"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql((_SQL / "0019_receipts.sql").read_text().replace("%", "%%"))
+
+
+def downgrade() -> None:
+    raise RuntimeError("migrations go forward only: restore a backup instead")
