@@ -3,8 +3,9 @@
 Whoever begins work that may write the ledger holds a passport; every transaction of `db.py` tells it to the database
 (`app.trace`), whose triggers keep it with each mark. The mirror passes it on from mark to commit, and screens tell the
 versions they show, so no document has to carry it. With OTEL_EXPORTER_OTLP_ENDPOINT the same id is the trace id of
-OpenTelemetry spans, exported over HTTP; without it nothing of OpenTelemetry is even imported. Spans carry counts, codes
-and ids of our own, never a name, an amount, a body or a token. Called by the doors, webhooks.py, pull.py and mirror.py.
+OpenTelemetry spans, exported over HTTP; without it neither tracer nor exporter is even imported. Spans carry counts,
+codes and routes, never a name, an amount, a body, a user or a token. Called by the doors, webhooks.py, pull.py and
+passports.py.
 """
 
 from __future__ import annotations
