@@ -40,6 +40,7 @@ from sync.encode import digest, encode, guarded
 from sync.firestore import Firestore
 from sync.plan import Claim
 from sync.session import connect, connect_reading
+from sync.shapes import SHAPES
 
 _ROUNDS = 5
 _BATCH = 500
@@ -64,8 +65,8 @@ def main(people: int, rows: int, rounds: int = _ROUNDS) -> None:
         bench.people(people, rows)
         bench.sql("vacuum analyze")
         address = f"127.0.0.1:{noop}"
-        with _mirrors(bench, address, 2) as (first, second):
-            _drain(bench, [first])
+        with mirrors(bench, address, 2) as (first, second):
+            drain(bench, [first])
             documents = bench.sql("select count(*) from mirror_state")[0][0]
             figures = interleave(_arms(bench, address, documents, first, second), rounds)
         real = _against_local_firestore(bench, documents)
@@ -82,17 +83,17 @@ def main(people: int, rows: int, rounds: int = _ROUNDS) -> None:
 
 
 def _arms(bench: Ground, address: str, documents: int, first: Any, second: Any) -> dict[str, Callable[[], float]]:
-    def marked(drain: Callable[[], float]) -> Callable[[], float]:
+    def marked(relay: Callable[[], float]) -> Callable[[], float]:
         def run() -> float:
             bench.sql(_REMARK)
             bench.sql("checkpoint")
-            return documents / drain()
+            return documents / relay()
 
         return run
 
     return {
-        "mirror": marked(lambda: _drain(bench, [first])),
-        "two mirrors": marked(lambda: _drain(bench, [first, second])),
+        "mirror": marked(lambda: drain(bench, [first])),
+        "two mirrors": marked(lambda: drain(bench, [first, second])),
         "google-cloud-firestore relay": marked(lambda: _google_relay(bench, address)),
         "set() row by row": lambda: _SAMPLE / _row_by_row(bench, address),
         "ceiling": lambda: documents / _ceiling(address, documents),
@@ -105,11 +106,11 @@ def _arms(bench: Ground, address: str, documents: int, first: Any, second: Any) 
 
 
 @contextlib.contextmanager
-def _mirrors(bench: Ground, address: str, count: int) -> Iterator[list[subprocess.Popen[str]]]:
+def mirrors(bench: Ground, address: str, count: int, **settings: str) -> Iterator[list[subprocess.Popen[str]]]:
     """Mirror processes that have loaded everything and wait."""
     env = os.environ | bench.variables | {
         "FIRESTORE_EMULATOR_HOST": address, "MIRROR_MONTH_INTERVAL_SECONDS": "0", "LOG_LEVEL": "ERROR",
-    }  # fmt: skip
+    } | settings  # fmt: skip
     command = [sys.executable, "-m", "bench.drain_mirror"]
     processes = [
         subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -127,11 +128,11 @@ def _mirrors(bench: Ground, address: str, count: int) -> Iterator[list[subproces
             process.wait(30)
 
 
-def _drain(bench: Ground, mirrors: list[subprocess.Popen[str]]) -> float:
+def drain(bench: Ground, processes: list[subprocess.Popen[str]]) -> float:
     """Seconds from the start of the mirrors until no mark is left."""
     with contextlib.closing(bench.connect()) as connection, connection.cursor() as cursor:
         started = time.perf_counter()
-        for process in mirrors:
+        for process in processes:
             assert process.stdin is not None
             process.stdin.write("go\n")
             process.stdin.flush()
@@ -141,7 +142,7 @@ def _drain(bench: Ground, mirrors: list[subprocess.Popen[str]]) -> float:
                 break
             time.sleep(0.005)
         seconds = time.perf_counter() - started
-    for process in mirrors:
+    for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "done\n"
     return seconds
@@ -172,7 +173,7 @@ def _claims(reading: Any) -> list[Claim]:
     with reading, reading.cursor() as cursor:
         cursor.execute("select owner from owners where dirty order by dirty_since limit 16")
         owners = [owner for (owner,) in cursor.fetchall()]
-        return read_claims(cursor, owners, {}).claims if owners else []
+        return read_claims(cursor, owners, {}, SHAPES).claims if owners else []
 
 
 def _set_all(client: Any, claim: Claim) -> Acknowledgement:
@@ -303,8 +304,8 @@ def _against_local_firestore(bench: Ground, documents: int) -> float:
             bench.sql("delete from mirror_state")
             bench.sql("select mark_documents(array_agg('users/' || id), array_agg('users/' || id)) from users")
             bench.sql("update transactions set name = name || '.'")
-            with _mirrors(bench, f"127.0.0.1:{port}", 1) as mirrors:
-                return documents / _drain(bench, mirrors)
+            with mirrors(bench, f"127.0.0.1:{port}", 1) as started:
+                return documents / drain(bench, started)
         finally:
             server.stop()
 

@@ -1,11 +1,13 @@
 """A mirror that waits for its start: `python -m bench.drain_mirror`, settings in the environment.
 
-Says `ready` when everything is loaded; then for each line on its input it mirrors until nothing is dirty, and says so.
+Says `ready` when everything is loaded; then for each line `go` on its input it mirrors until nothing is dirty, for each
+`stay` until the next line, and says `done`.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 
 from sync.mirror import Mirror
 from workers.mirror_process import SWITCH_SECONDS, mirror_deps
@@ -15,8 +17,16 @@ def main() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     with mirror_deps() as deps:
         print("ready", flush=True)
-        for _ in sys.stdin:
-            Mirror(deps).run(until_clean=True)
+        for line in sys.stdin:
+            mirror = Mirror(deps)
+            if line == "stay\n":
+                working = threading.Thread(target=mirror.run)
+                working.start()
+                sys.stdin.readline()
+                mirror.stop()
+                working.join()
+            else:
+                mirror.run(until_clean=True)
             print("done", flush=True)
 
 

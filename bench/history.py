@@ -1,25 +1,36 @@
 """What one changed row costs with much history: `python -m bench.history [rounds] [rows]`.
 
 Two users have the same newest month, one has 10,000 rows in all, the other a million (or as many as said). Round by
-round, in shuffled order, a pull of each brings one changed row; the time is that of the store step with marks and
-cursor, the rows written are counted by the marks.
+round, in shuffled order, a pull of each brings one changed row, and is mirrored to a Firestore that does nothing. Two
+times: that of the store step with marks and cursor, and that of claim, plan, commit and acknowledgement. The documents
+marked and written are counted.
 """
 
 from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
-from bench.ground import Ground, ground, interleave, paired, publish, spread
+from bench.ground import PROJECT, Ground, child, ground, interleave, paired, publish, spread
 from bench.page_bank import row
 from bench.pulled import timed
+from local.postgres import free_port
 from sync.apply import Target, move_cursor, stage, store
+from sync.changes import acknowledge, clear_dirty
+from sync.claims import read_claims
+from sync.commits import send
 from sync.db import lock_owners, transaction
 from sync.deps import Deps
+from sync.firestore import Firestore
 from sync.fold import Update, fold
 from sync.pages import Page, read_row
+from sync.plan import Stamp, make_plan
+from sync.session import connect, connect_reading
+from sync.shapes import SHAPES
 
 _MONTH_ROWS = 400
 _SHORT = 10_000
@@ -47,13 +58,26 @@ reset session_replication_role;
 
 def main(rounds: int, long: int) -> None:
     started = time.monotonic()
-    with ground() as bench:
+    noop = free_port()
+    with ground() as bench, child("bench.noop_firestore", str(noop)):
         worker = bench.deps("worker", PLAID_URL="http://127.0.0.1:9", PLAID_CLIENT_ID="bench", PLAID_SECRET="bench",
                             REDIS_URL="redis://127.0.0.1:9/0")  # fmt: skip
         people = {"short": _User(bench, worker, "short", _SHORT), "long": _User(bench, worker, "long", long)}
         bench.sql("vacuum analyze entries, transactions, accounts")
-        arms = {name: person.change for name, person in people.items()}
+        mirror = _Mirror(bench, f"127.0.0.1:{noop}")
+        for person in people.values():
+            bench.sql("select mark_documents(array[%(o)s::text], array[%(o)s::text])", o=f"users/{person.name}")
+            mirror.mirror(person)
+        mirrored: dict[str, list[float]] = {name: [] for name in people}
+
+        def change(name: str) -> float:
+            seconds = people[name].change()
+            mirrored[name].append(mirror.mirror(people[name]))
+            return seconds
+
+        arms = {name: partial(change, name) for name in people}
         interleave(arms, 20)
+        mirrored.update((name, []) for name in people)
         seconds = interleave(arms, rounds, seed=2)
     publish(
         "history",
@@ -63,7 +87,32 @@ def main(rounds: int, long: int) -> None:
         ms={name: spread([one * 1000 for one in figures]) for name, figures in seconds.items()},
         long_over_short=paired(seconds["long"], seconds["short"]),
         marks_per_change={name: sorted(person.marks) for name, person in people.items()},
+        mirror_ms={name: spread([one * 1000 for one in figures]) for name, figures in mirrored.items()},
+        mirror_long_over_short=paired(mirrored["long"], mirrored["short"]),
+        writes_per_change={name: sorted(person.writes) for name, person in people.items()},
     )
+
+
+class _Mirror:
+    """One owner's way through the mirror, in this thread: claim, plan, commit, acknowledge."""
+
+    def __init__(self, bench: Ground, address: str) -> None:
+        self._reading = connect_reading(bench.url("livespend_mirror"))
+        self._writing = connect(bench.url("livespend_mirror"))
+        self._firestore = Firestore(project=PROJECT, emulator_host=address)
+
+    def mirror(self, person: _User) -> float:
+        started = time.perf_counter()
+        with self._reading, self._reading.cursor() as cursor:
+            [claim] = read_claims(cursor, [f"users/{person.name}"], {}, SHAPES).claims
+        plan = make_plan(claim, {}, {}, Stamp(datetime.now(UTC), str(started)), self._firestore.name)
+        done = send(self._firestore, claim, plan, fresh=False, stood_in=frozenset()).settled
+        assert done is not None
+        with self._writing, self._writing.cursor() as cursor:
+            acknowledge(cursor, [done])
+            assert clear_dirty(cursor, [done.owner]).clean
+        person.writes.add(len(plan.writes))
+        return time.perf_counter() - started
 
 
 class _User:
@@ -71,7 +120,7 @@ class _User:
 
     def __init__(self, bench: Ground, worker: Deps, name: str, rows: int) -> None:
         self.bench, self.worker, self.name = bench, worker, name
-        self.item, self.changes, self.marks = uuid4(), 0, set[int]()
+        self.item, self.changes, self.marks, self.writes = uuid4(), 0, set[int](), set[int]()
         for statement in _HISTORY.split(";\n")[:-1]:
             self._run(statement, rows)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import grpc
 from google.cloud.firestore_v1.types import firestore, write
@@ -12,7 +13,8 @@ from google.cloud.firestore_v1.types import firestore, write
 _COMMIT, _REPLY, _RESULT = firestore.CommitRequest.pb(), firestore.CommitResponse.pb(), write.WriteResult.pb()
 
 
-def _commit(request: object, context: object) -> object:
+def answer(request: Any) -> Any:
+    """As if every write had been applied now."""
     reply = _REPLY()
     micros = time.time_ns() // 1000
     reply.commit_time.FromMicroseconds(micros)
@@ -22,7 +24,9 @@ def _commit(request: object, context: object) -> object:
 
 
 def main(port: int) -> None:
-    handler = grpc.unary_unary_rpc_method_handler(_commit, _COMMIT.FromString, lambda reply: reply.SerializeToString())
+    handler = grpc.unary_unary_rpc_method_handler(
+        lambda request, context: answer(request), _COMMIT.FromString, lambda reply: reply.SerializeToString()
+    )
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
     server.add_generic_rpc_handlers(
         (grpc.method_handlers_generic_handler("google.firestore.v1.Firestore", {"Commit": handler}),)

@@ -170,9 +170,14 @@ class Acknowledgement:
         return [mark for mark, paths in self.under.origins.items() if settled.issuperset(paths)]
 
 
+# Marks are looked for above their owner's low watermark only: at or below it there is none, and those that are gone but
+# not vacuumed yet would be walked over. It is set when the flag is cleared, under the counter's lock.
+
 # The first statement of every claim: a plain read, so that it fixes the snapshot (a lock call must never come first).
 _OWNERS = Statement("""
-select o.owner, o.epoch, o.number, (select count(*) from changes as c where c.owner = o.owner),
+select o.owner, o.epoch, o.number,
+    (select count(*) from changes as c
+     where c.owner = o.owner and (c.epoch, c.number) > (o.clean_epoch, o.clean_number)),
     o.first_month, u.id is not null, u.email, u.display_name,
     s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number,
     (select array[epoch::text, shape::text, other::text, state] || own from live_shapes)
@@ -186,10 +191,11 @@ where o.owner = any (%s)
 _MARKS = Statement("""
 select c.owner, c.path, c.epoch, c.number, c.marked_at, s.update_time, s.deleted, s.digest, s.epoch, s.number,
     p.epoch, p.number, p.dropped_at is not null
-from changes as c
+from owners as o
+join changes as c on c.owner = o.owner and (c.epoch, c.number) > (o.clean_epoch, o.clean_number)
 left join mirror_state as s on s.owner = c.owner and s.path = c.path
 left join parked_documents as p on p.owner = c.owner and p.path = c.path
-where c.owner = any (%s)
+where o.owner = any (%s)
 """, "text[]")  # fmt: skip
 
 _KNOWN = """
@@ -396,8 +402,9 @@ def _escaped(text: str) -> str:
 # whose writer held them before. In one statement a mark committed between snapshot and lock would be overlooked.
 _LOCK_FREE_COUNTERS = "select owner from owners where owner = any (%s) order by owner for update skip locked"
 _CLEAR_DIRTY = """
-update owners as o set dirty = false, dirty_since = null
-where o.owner = any (%s) and not exists (select from changes as c where c.owner = o.owner)
+update owners as o set dirty = false, dirty_since = null, clean_epoch = o.epoch, clean_number = o.number
+where o.owner = any (%s) and not exists (
+    select from changes as c where c.owner = o.owner and (c.epoch, c.number) > (o.clean_epoch, o.clean_number))
 returning o.owner
 """
 

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 from sync.deps import Deps
-from sync.pacing import backoff
+from sync.pacing import Lanes, backoff
 from sync.rounds import Rounds
 from sync.session import CUT_OFF
 from sync.shift import Shift
@@ -40,6 +40,11 @@ class Mirror:
     def counts(self) -> Counter[str]:
         """What this mirror has done, by kind of outcome."""
         return self._shift.counts
+
+    @property
+    def lanes(self) -> Lanes:
+        """How many commits may be in flight now."""
+        return self._shift.lanes
 
     def stop(self) -> None:
         """Ends `run` soon. Safe from signal handlers and other threads, and twice."""
@@ -109,12 +114,12 @@ class Mirror:
             self._rota.add(owner)
 
     def _timeout(self) -> float:
-        now, breaker = time.monotonic(), self._shift.breaker
+        now = time.monotonic()
         wakes = [self._next_sweep]
         if (due := self._rota.next_due()) is not None:
             wakes.append(due)
         if self._rounds.possible:
-            wakes.append(now if breaker.allows(now) else breaker.retry_at())
+            wakes.append(self._rounds.possible_at(now))
         return max(0.0, min(wakes) - now)
 
     def _sweep(self, now: float) -> None:

@@ -709,6 +709,8 @@ owners = Table(
     Column("dirty", Boolean, nullable=False, server_default=text("false")),
     _time("dirty_since"),
     Column("first_month", Date),
+    _counted("clean_epoch"),
+    _counted("clean_number", BigInteger),
     CheckConstraint("owner ~ '^(users|households)/[^/]+$'", name="owner"),
     CheckConstraint("extract(day from first_month) = 1", name="first_month"),
 )
@@ -803,6 +805,7 @@ changes = Table(
     _time("began_at"),
     Column("origin", Text),
 )
+Index(None, changes.c.owner, changes.c.epoch, changes.c.number)
 
 mirror_state = Table(
     "mirror_state",

@@ -1,8 +1,9 @@
 """How fast the mirror may go: per owner, per document, and for Firestore as a whole.
 
 Pure over a monotonic clock that the caller hands in; kept in memory, since losing it costs a little speed and nothing
-else. `Pace` holds an owner's aggregates to one write per interval, `Backoff` spreads an owner's next try after a
-failure, `Breaker` stops asking a Firestore that is down, `Lanes` narrows after a quota refusal. Called by mirror.py.
+else. `Pace` holds an owner's aggregates to one write per interval, `backoff` spreads an owner's next try after a
+failure, `Breaker` stops asking a Firestore that is down, `Lanes` narrows after a quota refusal, `Ramp` begins slowly
+with a database that is not used to us. Called by shift.py, rounds.py and verdicts.py.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ _BACKOFF_FIRST, _BACKOFF_MOST = 0.2, 30.0
 _PAUSE_MOST = 10.0
 _FAILURES_TO_OPEN = 5
 _SUCCESSES_TO_WIDEN = 20
+_RAMP_FIRST, _RAMP_GROWTH, _RAMP_SECONDS = 500.0, 1.5, 300.0
 
 
 def backoff(failures: int, *, first: float = _BACKOFF_FIRST, most: float = _BACKOFF_MOST) -> float:
@@ -103,3 +105,35 @@ class Lanes:
         if self._successes >= _SUCCESSES_TO_WIDEN and self.width < self.most:
             self.width += 1
             self._successes = 0
+
+
+@dataclass
+class Ramp:
+    """Firestore's 500/50/5: 500 writes per second at first, half as many again every five minutes.
+
+    Counted from the first write of this process, and for it alone: N mirrors that begin at once begin with N times as
+    many. A commit may be larger than what is free; the next one then waits until it is paid for.
+    """
+
+    on: bool
+    _began: float | None = None
+    _free_at: float = 0.0
+
+    def rate(self, now: float) -> float:
+        """Writes per second."""
+        steps = 0 if self._began is None else int((now - self._began) / _RAMP_SECONDS)
+        return _RAMP_FIRST * _RAMP_GROWTH ** min(steps, 50)
+
+    def room(self, now: float, most: int) -> int:
+        """How many writes one commit may have: about a second's."""
+        return min(most, int(self.rate(now))) if self.on else most
+
+    def free_at(self) -> float:
+        """When the next commit may be begun."""
+        return self._free_at
+
+    def sent(self, writes: int, now: float) -> None:
+        """Counts a commit."""
+        if self.on:
+            self._began = now if self._began is None else self._began
+            self._free_at = max(self._free_at, now) + writes / self.rate(now)

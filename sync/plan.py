@@ -158,6 +158,7 @@ class _Planner:
         self.settled = Acknowledgement(self.owner, under=claim.under)
         self.needs_head = False
         self.left = min((marked.mark.version for marked in claim.left.values()), default=None)
+        self.marked_at = max((marked.mark.marked_at for marked in claim.marks.values()), default=stamp.now)
 
     def plan(self) -> Plan:
         if not nameable(self.owner):
@@ -378,7 +379,7 @@ class _Planner:
     def _stamped(self, path: str, version: Version, content: Document) -> Document:
         document = versioned(version, content)
         if "complete" in content:
-            document["reflectsAt"] = max(marked.mark.marked_at for marked in self.claim.marks.values())
+            document["reflectsAt"] = self.marked_at
         return document
 
     def _stand_in(self, path: str, version: Version, content: Document | Unshowable) -> Document:

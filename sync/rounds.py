@@ -31,13 +31,19 @@ class Rounds:
 
     @property
     def possible(self) -> bool:
-        """Whether somebody waits, and could be taken now but for the breaker."""
+        """Whether somebody waits, and could be taken now but for breaker and ramp."""
         return self._rota.waiting and self._shift.builders.free and self._shift.free() > 0
+
+    def possible_at(self, now: float) -> float:
+        """When breaker and ramp allow the next round."""
+        breaker = self._shift.breaker
+        return max(self._shift.ramp.free_at(), now if breaker.allows(now) else breaker.retry_at())
 
     def work(self) -> None:
         """Sends what was built, then begins a round. Raises one of CUT_OFF."""
         self._collect()
-        if not (self.possible and self._shift.breaker.allows(time.monotonic())):
+        now = time.monotonic()
+        if not (self.possible and now >= self.possible_at(now)):
             return
         ready = self._read_first(self._take(self._rota.pick(min(_ROUND_OWNERS, self._shift.free()))))
         if ready:
@@ -46,7 +52,8 @@ class Rounds:
 
     def _order(self, owner: str) -> Order:
         course = self._rota.course(owner)
-        return Order(owner, course.room, course.observed, dict(course.notes))
+        room = self._shift.ramp.room(time.monotonic(), course.room)
+        return Order(owner, room, course.observed, dict(course.notes))
 
     def _take(self, owners: list[str]) -> list[str]:
         """Takes owners that no other mirror works on; the overdue ones in any case, for the lock is efficiency only."""
@@ -124,6 +131,7 @@ class Rounds:
             self._rota.postpone(owner, time.monotonic() + waits)
         elif plan.writes:
             step("mirror:built")
+            self._shift.ramp.sent(len(plan.writes), time.monotonic())
             stood_in = frozenset(parked.path for parked in plan.settled.parked)
             self._shift.submit(owner, send, firestore, claim, plan, fresh=course.fresh, stood_in=stood_in)
         else:

@@ -18,6 +18,8 @@ CHANNEL = "livespend_dirty"
 APPLICATION = "livespend-mirror"
 # A standby that has not taken over yet answers, and refuses to listen or write.
 CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.ReadOnlySqlTransaction)
+# A plan that was made over an empty table of marks would read the whole table later, dead marks and all.
+_PLANNING = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off"
 _LOCK_CLASS = 0x6D6972  # "mir": keeps these advisory locks apart from anybody else's
 
 
@@ -33,7 +35,7 @@ def connect_reading(url: str) -> Connection:
     """Opens a connection for snapshots, whose prepared statements are planned once, for few keys."""
     connection = connect(url)
     with connection, connection.cursor() as cursor:
-        cursor.execute("set plan_cache_mode = force_generic_plan")
+        cursor.execute(_PLANNING)
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     return connection
 
@@ -51,8 +53,11 @@ _PREPARE_TAKE = """
 prepare take (text[], bool[], bigint, int) as
 with asked as materialized (
     select a.owner, a.locked, a.place,
-        (select count(*) from (select from changes as c where c.owner = a.owner limit $3) as m) as marks
-    from unnest($1::text[], $2::bool[]) with ordinality as a(owner, locked, place)),
+        (select count(*) from (
+            select from changes as c where c.owner = o.owner and (c.epoch, c.number) > (o.clean_epoch, o.clean_number)
+            limit $3) as m) as marks
+    from unnest($1::text[], $2::bool[]) with ordinality as a(owner, locked, place)
+    left join owners as o on o.owner = a.owner),
 before as materialized (select *, sum(marks) over (order by place) - marks as before from asked)
 select owner, marks, locked or pg_try_advisory_lock($4, hashtext(owner)) from before where before < $3 order by place
 """
@@ -69,7 +74,7 @@ class Session:
         self._connection.autocommit = True
         self._cursor = self._connection.cursor()
         self._cursor.execute(f"listen {CHANNEL}")
-        self._cursor.execute("set plan_cache_mode = force_generic_plan")
+        self._cursor.execute(_PLANNING)
         self._cursor.execute(_PREPARE_TAKE)
 
     def fileno(self) -> int:

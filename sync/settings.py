@@ -56,6 +56,7 @@ class Settings:
     audit_reads_per_day: int = 100_000
     audit_full_days: int = 30
     audit_log_days: int = 90
+    mirror_ramp: bool = False
     sweep_seconds: float = 30.0
     intent_max_age_days: int = 30
     intent_gap_seconds: float = 10.0
@@ -266,6 +267,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "AUDIT_READS_PER_DAY": _whole(0, 10**9),
     "AUDIT_FULL_DAYS": _whole(1, 3650),
     "AUDIT_LOG_DAYS": _whole(1, 3650),
+    "MIRROR_RAMP": _on_or_off,
     "SWEEP_SECONDS": _seconds(0.1, 86400),
     "INTENT_MAX_AGE_DAYS": _whole(1, 365),
     "INTENT_GAP_SECONDS": _seconds(0, 3600),

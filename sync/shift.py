@@ -20,7 +20,7 @@ from sync.commits import Outcome
 from sync.deps import Deps
 from sync.firestore import Firestore
 from sync.meter import Meter
-from sync.pacing import Breaker, Lanes, Pace, backoff
+from sync.pacing import Breaker, Lanes, Pace, Ramp, backoff
 from sync.rota import Course, Rota
 from sync.senders import Senders
 from sync.session import Session
@@ -40,6 +40,7 @@ class Shift:
         self.meter = Meter(settings)
         self.acknowledger = Acknowledger(self.url, self.senders.wake, self.meter)
         self.lanes, self.breaker = Lanes(settings.mirror_concurrency), Breaker()
+        self.ramp = Ramp(settings.mirror_ramp)
         self.pace = Pace(settings.mirror_month_interval_seconds)
         self.rota = Rota()
         self.counts: Counter[str] = Counter()

@@ -19,7 +19,8 @@ _MICROSECOND = timedelta(microseconds=1)
 _INT64 = 1 << 63
 _READY_MOST = 500
 _READY: dict[str, dict[Any, bytes]] = {}
-_SHORT = tuple(bytes((number,)) for number in range(128))
+_MANY = 1 << 14
+_VARINTS = tuple(bytes((n,)) if n < 128 else bytes((n & 127 | 128, n >> 7)) for n in range(_MANY))
 
 _UPDATE, _DELETE, _REQUIRED = b"\x0a", b"\x12", b"\x22"  # of a Write
 _NAME, _FIELD = b"\x0a", b"\x12"  # of a Document
@@ -28,8 +29,8 @@ _ABSENT = b"\x22\x02\x08\x00"  # current_document { exists: false }
 
 def varint(number: int) -> bytes:
     """A number from 0 to 2^64 - 1, seven bits to the byte."""
-    if number < 128:
-        return _SHORT[number]
+    if number < _MANY:
+        return _VARINTS[number]
     made = bytearray()
     while number > 127:
         made.append(number & 127 | 128)
@@ -41,7 +42,7 @@ def varint(number: int) -> bytes:
 def sized(data: bytes) -> bytes:
     """Bytes with their length before them."""
     size = len(data)
-    return (_SHORT[size] if size < 128 else varint(size)) + data
+    return (_VARINTS[size] if size < _MANY else varint(size)) + data
 
 
 class Fields:
@@ -70,6 +71,10 @@ def fields(content: Mapping[str, Any]) -> Fields:
             key = value
         elif kind is bool or kind is int:
             key = kind, value
+        elif kind is list and not value:
+            key = list
+        elif name == "version" and kind is dict:
+            key = tuple(value.items())
         else:
             entries.append(_entry(head, value))
             continue
@@ -93,12 +98,13 @@ def delete(name: bytes, precondition: bytes) -> bytes:
     return _DELETE + sized(name) + precondition
 
 
+@lru_cache(1000)
 def required(update_time: datetime | None) -> bytes:
     """The precondition that the document was last written then; that there is none."""
     if update_time is None:
         return _ABSENT
     moment = _moment(update_time)
-    return _REQUIRED + _SHORT[len(moment) + 2] + b"\x12" + _SHORT[len(moment)] + moment
+    return _REQUIRED + _VARINTS[len(moment) + 2] + b"\x12" + _VARINTS[len(moment)] + moment
 
 
 def commit(database: str, writes: Iterable[bytes]) -> bytes:
@@ -136,16 +142,16 @@ def _order(name: str) -> bytes:
 def _entry(head: bytes, content: Any) -> bytes:
     value = _value(content)
     size = len(value)
-    inner = head + (_SHORT[size] if size < 128 else varint(size)) + value
+    inner = head + (_VARINTS[size] if size < _MANY else varint(size)) + value
     size = len(inner)
-    return _FIELD + (_SHORT[size] if size < 128 else varint(size)) + inner
+    return _FIELD + (_VARINTS[size] if size < _MANY else varint(size)) + inner
 
 
 def _value(content: Any) -> bytes:
     if type(content) is str:
         text = content.encode()
         size = len(text)
-        return b"\x8a\x01" + (_SHORT[size] if size < 128 else varint(size)) + text
+        return b"\x8a\x01" + (_VARINTS[size] if size < _MANY else varint(size)) + text
     write = _VALUES.get(type(content))
     if write is None:
         raise TypeError(f"{type(content).__name__} is no type of a document")
@@ -153,8 +159,8 @@ def _value(content: Any) -> bytes:
 
 
 def _whole(content: int) -> bytes:
-    if 0 <= content < 128:
-        return b"\x10" + _SHORT[content]
+    if 0 <= content < _MANY:
+        return b"\x10" + _VARINTS[content]
     if not -_INT64 <= content < _INT64:
         raise ValueError(f"{content} does not fit into 64 bits")
     return b"\x10" + varint(content % (2 * _INT64))

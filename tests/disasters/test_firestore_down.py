@@ -59,6 +59,22 @@ def test_a_refusal_that_says_nothing_about_the_documents_is_tried_again(
     assert_mirrored()
 
 
+def test_a_quota_that_is_used_up_slows_the_mirror_down_and_loses_nothing(
+    books, mirrored, firestore_server, assert_mirrored
+):
+    """Refused for a while, commits are sent again, fewer at a time."""
+    for number in range(24):
+        books(f"reader{number}").add(2)
+    firestore_server.fail_commits(30, "RESOURCE_EXHAUSTED", applied=False)
+
+    mirror = mirrored(mirror_concurrency=8)
+
+    assert mirror.counts["quota"] == 30
+    assert mirror.lanes.width < mirror.lanes.most
+    assert mirror.counts["drift"] == 0
+    assert_mirrored()
+
+
 def test_an_emptied_firestore_is_filled_again_document_by_document_as_they_are_marked(
     books, mirrored, firestore_server, database, assert_mirrored
 ):

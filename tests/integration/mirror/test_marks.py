@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty
+from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty, read_marks
 from sync.session import connect
 
 
@@ -118,3 +118,24 @@ def test_a_flag_is_not_cleared_over_a_mark_committed_meanwhile(books, database, 
         writer.join()
 
     assert lost == []
+
+
+def test_the_watermark_rises_only_when_no_mark_is_left(books, database, mirror_connection):
+    """Above it marks are looked for: one left below it would be there for ever and nobody would see it."""
+    ada = books()
+    ada.add(3)
+    found = sorted((path, Version(1, number)) for path, number in marks(database).items())
+
+    watermarks = []
+    for claimed in (found[1:], found[:1]):
+        with mirror_connection, mirror_connection.cursor() as cursor:
+            acknowledge(cursor, [Acknowledgement("users/ada", marks=claimed)])
+            clear_dirty(cursor, ["users/ada"])
+            left = read_marks(cursor, ["users/ada"], 10)
+        assert {marked.mark.path for marked in left} == marks(database).keys()
+        watermarks += database.sql("select clean_epoch, clean_number = number from owners where owner = 'users/ada'")
+
+    assert watermarks == [(0, False), (1, True)]
+    ada.add(1)
+    with mirror_connection, mirror_connection.cursor() as cursor:
+        assert {one.mark.path for one in read_marks(cursor, ["users/ada"], 10)} == marks(database).keys() != set()

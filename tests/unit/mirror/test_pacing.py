@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sync.pacing import Breaker, Lanes, Pace, backoff
+from sync.pacing import Breaker, Lanes, Pace, Ramp, backoff
 from sync.rota import Rota
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -96,3 +96,32 @@ def test_a_bell_that_rings_while_an_owner_is_being_acknowledged_is_remembered():
     assert rota.closed("users/u")
     assert not rota.closed("users/u")
     assert rota.idle
+
+
+def test_the_ramp_lets_500_a_second_go_and_half_as_many_again_every_five_minutes():
+    ramp = Ramp(on=True)
+    now = 1000.0
+    for _ in range(20):
+        now = max(now, ramp.free_at())
+        ramp.sent(500, now)
+
+    assert ramp.free_at() - 1000.0 == 20.0
+    assert ramp.rate(1000.0 + 299) == 500
+    assert ramp.rate(1000.0 + 300) == 750
+    assert ramp.rate(1000.0 + 3600) > 60_000
+
+
+def test_a_commit_larger_than_the_ramp_is_paid_for_by_the_next_ones_wait():
+    ramp = Ramp(on=True)
+    ramp.sent(5000, 1000.0)
+
+    assert ramp.free_at() == 1010.0
+    assert ramp.room(1000.0, 5000) == 500
+
+
+def test_without_the_ramp_nothing_waits():
+    ramp = Ramp(on=False)
+    ramp.sent(5000, 1000.0)
+
+    assert ramp.free_at() == 0.0
+    assert ramp.room(1000.0, 5000) == 5000
