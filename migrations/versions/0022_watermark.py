@@ -9,8 +9,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0021"
-down_revision = "0020"
+revision = "0022"
+down_revision = "0021"
 branch_labels = None
 depends_on = None
 
@@ -18,7 +18,7 @@ _SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql((_SQL / "0021_watermark.sql").read_text().replace("%", "%%"))
+    op.get_bind().exec_driver_sql((_SQL / "0022_watermark.sql").read_text().replace("%", "%%"))
 
 
 def downgrade() -> None:
