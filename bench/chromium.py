@@ -1,28 +1,24 @@
 """A page in real Chromium with the Firebase web SDK, that tells when each snapshot reached its listener.
 
-The SDK's own bundles are served from the page's dependencies, so nothing is fetched from elsewhere. The page stamps a
-snapshot first thing in onSnapshot and reports it afterwards, so reporting is in no figure. Chromium's clock and ours
-are one machine's, but drift by fractions of a millisecond: `offset` is measured again from time to time.
+The page stamps a snapshot first thing in onSnapshot and reports it afterwards, so reporting is in no figure.
+Chromium's clock and ours are one machine's, but differ by fractions of a millisecond: that is measured first.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Empty, SimpleQueue
+from queue import Empty
 from typing import Any, NamedTuple
 
 from playwright.sync_api import Page, sync_playwright
 
-from bench.ground import PROJECT, ROOT
+from bench.ground import PROJECT
+from local.web_sdk import Told as Queue
+from local.web_sdk import sdk_page
 
-_BUNDLES = ROOT / "frontend" / "node_modules" / "firebase"
-_ELSEWHERE = "https://www.gstatic.com/firebasejs/"
 _FLAGS = [
     "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--disable-quic", "--no-first-run",
@@ -76,7 +72,7 @@ class NotTold(TimeoutError):
 class Chromium:
     """The page; its methods are for the thread that opened it."""
 
-    def __init__(self, page: Page, told: SimpleQueue[dict[str, Any]]) -> None:
+    def __init__(self, page: Page, told: Queue) -> None:
         self._page, self._told, self._offset = page, told, 0.0
         self.drift: list[float] = []
         self.set_clock()
@@ -125,55 +121,10 @@ def chromium() -> Iterator[Chromium]:
     path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if path is None:
         raise RuntimeError("no Chromium on PATH: `apt install chromium`")
-    told: SimpleQueue[dict[str, Any]] = SimpleQueue()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _door(told))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
-            page = browser.new_page()
-            page.goto(f"http://127.0.0.1:{server.server_port}/")
-            page.wait_for_function("window.ready")
-            yield Chromium(page, told)
-            browser.close()
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-def _door(told: SimpleQueue[dict[str, Any]]) -> type[BaseHTTPRequestHandler]:
-    class Door(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            if self.path == "/":
-                self._answer(200, "text/html", _PAGE.encode())
-            elif (bundle := _BUNDLES / self.path.strip("/")).name == self.path[1:] and bundle.is_file():
-                self._answer(200, "text/javascript", _local(bundle.read_text()).encode())
-            else:
-                self._answer(404, "text/plain", b"")
-
-        def do_POST(self) -> None:
-            told.put(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self._answer(200, "text/plain", b"")
-
-        def _answer(self, status: int, kind: str, body: bytes) -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            """Says nothing: standard output carries the figures."""
-
-    return Door
-
-
-def _local(bundle: str) -> str:
-    """The bundle with its sibling imported from here."""
-    start = bundle.find(_ELSEWHERE)
-    if start < 0:
-        return bundle
-    end = bundle.index("firebase-app.js", start)
-    return bundle.replace(bundle[start:end], "/")
+    with sdk_page(_PAGE) as (address, told), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        page = browser.new_page()
+        page.goto(address)
+        page.wait_for_function("window.ready")
+        yield Chromium(page, told)
+        browser.close()
