@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ from sync.audit import AuditLines, Auditor, recent_audits
 from sync.audit_budget import Budget, BudgetSpent
 from sync.verify import ledger_url
 
+ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
@@ -265,6 +270,36 @@ def test_an_owner_with_marks_is_not_judged_by_counts(books, mirrored, bench, rea
 
     assert (auditing.row("ada")["outcome"], auditing.row("ada")["damaged"]) == ("busy", 0)
     assert database.sql("select count(*) from mirror_repairs") == [(0,)]
+
+
+def test_a_mirror_audits_and_mends_by_itself(
+    books, mirrored, firestore_server, assert_mirrored, database, eventually, tmp_path
+):
+    ada, bob = books("ada"), books("bob")
+    rows = ada.add(30)
+    bob.add(3)
+    mirrored()
+    transactions(firestore_server, ada).document(rows[0]).update({"name": "Forged"})
+    transactions(firestore_server, bob).document("ghost").set({"name": "Ghost"})
+    env = {
+        "PATH": os.environ["PATH"], "APP_ENV": "local", "MIRROR_DATABASE_URL": database.url("mirror"),
+        "FIREBASE_PROJECT_ID": firestore_server.project, "FIRESTORE_EMULATOR_HOST": firestore_server.address,
+        "AUDIT_READS_PER_DAY": "100000000",
+    }  # fmt: skip
+
+    with (tmp_path / "log").open("w") as out:
+        process = subprocess.Popen([sys.executable, "-m", "workers.cli", "mirror"], cwd=ROOT, env=env, stdout=out)
+        try:
+            mended = (
+                "select count(*) from mirror_repairs as r where not exists (select from changes where path = r.path)"
+            )
+            eventually(lambda: database.sql(mended) == [(2,)], 60)
+        finally:
+            process.terminate()
+            ended = process.wait(30)
+
+    assert ended == 0
+    assert_mirrored()
 
 
 # --- the budget ---
