@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +17,7 @@ from playwright.sync_api import expect
 from local.person import Person
 from local.stack import PROJECT, Stack
 from tests.browser.conftest import Screen
+from tests.fixtures.mirror import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -52,6 +56,27 @@ def test_what_is_shown_is_verified_and_stays_verified_through_changes(
     expect(screen.page.locator(f'[data-path="{path}"]')).to_contain_text("Travel")
     expect(verified(screen)).to_have_attribute("data-of", str(before + 1))
     screen.shoot("9-verified")
+
+
+def test_the_page_acknowledges_what_it_has_drawn(stack: Stack, linked_person: Person, new_screen: Callable[[], Screen]):
+    screen = new_screen()
+    screen.sign_in(linked_person.email, linked_person.password)
+    expect(verified(screen)).to_be_visible()
+    path, _ = first_row(screen)
+
+    trace = linked_person.patch(f"/api/transactions/{path.rsplit('/', 1)[1]}", {"categoryId": "TRAVEL"})["trace"]
+
+    hops = eventually(
+        lambda: (found := read_trace(stack, trace)) and "rendered" in [line["hop"] for line in found] and found
+    )
+    times = {line["hop"]: line["at"] for line in hops}
+    assert times["marked"] < times["received"] < times["rendered"]
+
+
+def read_trace(stack: Stack, trace: str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-m", "workers.cli", "trace", trace, "--json"]
+    done = subprocess.run(command, env=stack.environment(), capture_output=True, text=True, timeout=60, check=False)
+    return json.loads(done.stdout)["hops"] if done.returncode == 0 else []
 
 
 @pytest.mark.parametrize("damage", ["amount", "deleted", "totals"])
