@@ -5,6 +5,7 @@
     python3 dev.py demo         setup, then everything at one address (PORT=5002); Ctrl-C stops it
     python3 dev.py demo-reset   forget the demo's state (.livespend/)
     python3 dev.py test         setup, then all tests; arguments go to pytest
+    python3 dev.py soak         setup, then random histories with disasters for an hour (SOAK_MINUTES=60)
     python3 dev.py check        setup, then linters, types, import contract, migrations, locks, compose file
     python3 dev.py lock         write the locks anew after a change of pyproject.toml
 
@@ -44,6 +45,7 @@ def main(arguments):
         "demo": demo,
         "demo-reset": demo_reset,
         "test": test,
+        "soak": lambda rest: soak(),
         "check": check,
         "lock": lambda rest: lock(),
     }
@@ -100,6 +102,12 @@ def test(arguments):
     ]
     run_lane("pytest", pytest + arguments, failed, env=environment)
     return report(failed)
+
+
+def soak():
+    """Lives through random histories, disasters included, until SOAK_MINUTES are over or a document differs."""
+    setup()
+    return subprocess.call([os.path.join(BIN, "python"), "-m", "tests.oracle.soak"])
 
 
 def check(arguments):

@@ -48,6 +48,7 @@ class Stack:
     port: int
     durable: bool = True
     sweep_seconds: int = 30
+    restart_limit: int = _RESTART_LIMIT
     plaid_secret: str = field(default=PLAID_SECRET, repr=False)
     children: list[Child] = field(default_factory=list)
     database: postgres.Postgres | None = None
@@ -225,7 +226,7 @@ class Stack:
 
     def _restart(self, child: Child, say: Callable[[str], None]) -> None:
         child.restarts += 1
-        if child.restarts > _RESTART_LIMIT:
+        if child.restarts > self.restart_limit:
             raise RuntimeError(f"{child.name} died {child.restarts} times; the end of {child.log}:\n{child.tail()}")
         say(f"{child.name} ended; starting it again (its log: {child.log})")
         child.start_again()

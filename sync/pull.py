@@ -64,8 +64,8 @@ _FIRST_POLL, _LAST_POLL = timedelta(seconds=2), timedelta(hours=6)
 _ITEM = text("""
     select i.id, i.user_id, i.cursor, i.status, i.error_code, i.error_message, i.consent_expires_at, i.created_at,
         i.removed_at, p.wanted, p.failures, p.resync, p.traces, t.key_id, t.nonce, t.ciphertext, t.wrapped_key,
-        (p.wanted > p.done and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now))
-            or (p.wanted = p.done and p.retry_at is not null and p.retry_at <= :now) as owed
+        (p.wanted > p.done and (p.failures = 0 or p.retry_at is null)) or p.retry_at <= :now
+            or p.retry_at > cast(:now as timestamptz) + interval '7 hours' as owed -- noted by a clock that was wrong
     from items as i
     join item_pulls as p on p.item_id = i.id
     left join item_tokens as t on t.item_id = i.id

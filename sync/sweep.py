@@ -9,6 +9,7 @@ daily look at each item's accounts (accounts.py), purges (purge.py) and links th
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import text
@@ -24,6 +25,7 @@ from sync.vault import Sealed
 _log = log.get(__name__)
 
 _AT_ONCE = 500
+LONGEST_PAUSE = timedelta(hours=7)
 _LOOKS_SHARE = 0.5
 
 _REMATCH = text("""
@@ -35,14 +37,15 @@ _REMATCH = text("""
     )
     update item_pulls set wanted = wanted + 1 where item_id in (select id from matched)
 """)
-# Two indexes of item_pulls, each as small as what is owed.
+# Two indexes of item_pulls, each as small as what is owed. No pause is longer than six hours: a retry that is further
+# away was noted by a clock that was wrong.
 _OWED = text("""
     select p.item_id
     from (select item_id, retry_at, last_pulled_at from item_pulls
-          where wanted > done and (failures = 0 or retry_at is null or retry_at <= :now)
+          where wanted > done and (failures = 0 or retry_at is null or retry_at <= :now or retry_at > :too_late)
           union all
           select item_id, retry_at, last_pulled_at from item_pulls
-          where wanted = done and retry_at is not null and retry_at <= :now) as p
+          where wanted = done and (retry_at <= :now or retry_at > :too_late)) as p
     join items as i on i.id = p.item_id
     where i.removed_at is null
     order by p.retry_at nulls first, p.last_pulled_at nulls first
@@ -51,7 +54,8 @@ _OWED = text("""
 _TO_REMOVE = text("""
     select i.id
     from items as i join item_tokens as t on t.item_id = i.id join item_pulls as p on p.item_id = i.id
-    where i.removed_at is not null and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now)
+    where i.removed_at is not null
+      and (p.failures = 0 or p.retry_at is null or p.retry_at <= :now or p.retry_at > :too_late)
     order by i.removed_at
     limit :at_once
 """)
@@ -73,11 +77,12 @@ _POSTPONE = text("""
 def sweep(deps: Deps) -> list[UUID]:
     """Rings for every item that is owed a pull or a removal; answers those owed a pull."""
     now = deps.now()
+    bound = {"now": now, "too_late": now + LONGEST_PAUSE, "at_once": _AT_ONCE}
     with transaction(deps.engine) as connection:
         connection.execute(_REMATCH)
         freshness.want_looks(connection, deps, _looks(deps))
-        owed = list(connection.execute(_OWED, {"now": now, "at_once": _AT_ONCE}).scalars())
-        to_remove = list(connection.execute(_TO_REMOVE, {"now": now, "at_once": _AT_ONCE}).scalars())
+        owed = list(connection.execute(_OWED, bound).scalars())
+        to_remove = list(connection.execute(_TO_REMOVE, bound).scalars())
         to_ask = freshness.to_ask(connection, now)
         to_refresh = accounts.due(connection, now, _AT_ONCE)
         purge.ask(connection, deps)

@@ -5,21 +5,32 @@ The program knows nothing of what should come out; `plain_sql` does. Whatever a 
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import json
 import os
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import psycopg2
+import redis
 import requests
+from google.api_core.exceptions import GoogleAPICallError
 
+from local.listener import owner_client
 from local.person import Person, Refused
 from local.stack import Stack
+from sync.deps import Deps, build_deps
+from sync.settings import read_settings
+from sync.sweep import sweep
+from sync.verify import verify
+from sync.window import move_window, order_window
 
 _NAMES = ["Corner Café ☕", "ACME Grocery", "Shell Gas 42", "مطعم السلام", "Payroll ACME", "Transfer to savings",
           "CREDIT CRD AUTOPAY", "Rent August", "x" * 120, "Netflix"]  # fmt: skip
@@ -45,7 +56,7 @@ class Program:
             person = self.dice.choice(self.people)
             try:
                 outcome = act(person)
-            except Refused as refusal:
+            except (Refused, psycopg2.errors.DeadlockDetected) as refusal:  # whoever types SQL locks no counter first
                 outcome = f"refused: {str(refusal)[:120]}"
             self.told.append(f"{number}: {act.__name__.strip('_')} {person.uid[:6]} {outcome or ''}")
 
@@ -118,6 +129,8 @@ class Program:
             self._answers_question: 8, self._pendings_expire: 2,
             self._takes_away: 3, self._restores: 2, self._adds_category: 1, self._sets_budget: 2, self._types_sql: 4,
             self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
+            self._wipes_queue: 2, self._stalls_firestore: 2, self._stalls_mirror: 2, self._cuts_ledger: 2,
+            self._damages_firestore: 4, self._moves_window: 2, self._changes_banks: 1, self._jumps_clock: 2,
         }  # fmt: skip
 
     # --- the bank ---
@@ -297,6 +310,110 @@ class Program:
     def _restarts_firestore(self, _: Person) -> str:
         return self._kill("firestore")
 
+    def _wipes_queue(self, _: Person) -> str:
+        assert self.stack.broker is not None
+        with redis.Redis.from_url(self.stack.broker.url()) as client:
+            return f"{client.dbsize()} keys, wiped {client.flushall()}"
+
+    def _stalls_firestore(self, _: Person) -> str:
+        return self._stall("firestore")
+
+    def _stalls_mirror(self, _: Person) -> str:
+        return self._stall("mirror")
+
+    def _stall(self, name: str) -> str:
+        """Stopped in the middle of whatever it does, then going on as if nothing had been."""
+        process = self.stack.child(name).process
+        assert process is not None
+        seconds = self.dice.choice([0.1, 0.5, 1.5])
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGSTOP)
+            time.sleep(seconds)
+            os.killpg(process.pid, signal.SIGCONT)
+        return f"{name} for {seconds} s"
+
+    def _cuts_ledger(self, _: Person) -> str:
+        """Every connection of one door ends, as in a failover."""
+        door = self.dice.choice(["mirror", "worker", "api"])
+        with psycopg2.connect(self.stack.database_url()) as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity where usename = %s",
+                (f"livespend_{door}",),
+            )
+            return f"{cursor.fetchall()[0][0]} of {door}"
+
+    def _damages_firestore(self, person: Person) -> str | None:
+        """Somebody edits, deletes or adds a document behind our back; `settle` has it found and mended."""
+        client = owner_client(self.stack.firestore, self.stack.project)
+        try:
+            mine = client.document(f"users/{person.uid}")
+            kind = self.dice.choice(["transactions", "months", "accounts", "budgets"])
+            found = sorted(reference.id for reference in mine.collection(kind).list_documents(timeout=10))
+            deed = self.dice.choice(["delete", "edit", "ghost"]) if found else "ghost"
+            name = self.dice.choice(found) if deed != "ghost" else f"ghost{self.dice.randint(0, 10**9)}"
+            target = mine.collection(kind).document(name)
+            if deed == "delete":
+                target.delete(timeout=10)
+            else:
+                target.set({"name": "tampered", "count": 99}, merge=deed == "edit", timeout=10)
+            return f"{deed} {kind}/{name[:8]}"
+        except GoogleAPICallError as away:
+            return f"firestore is away: {type(away).__name__}"
+        finally:
+            client.close()
+
+    def _moves_window(self, _: Person) -> str:
+        """An operator changes how many months are shown row by row; the worker's job moves everybody there."""
+        months = self.dice.choice([2, 7, 13, 25, None])
+        with self._worker() as deps:
+            order_window(deps, months)
+            return f"{months} months, moved {move_window(deps, seconds=5)}"
+
+    def _changes_banks(self, person: Person) -> str:
+        """The bank is unlinked and linked again: what was said of its rows comes back with them."""
+        items = person.get("/api/items")["items"]
+        live = [item["id"] for item in items if item.get("status") == "ok"]
+        if not live:
+            return "no bank"
+        person.delete(f"/api/items/{live[0]}")
+        person.link_bank("user_custom", custom_bank(self.dice.randint(0, 10**9)))
+        return f"{live[0][:8]} unlinked, another linked"
+
+    def _jumps_clock(self, _: Person) -> str:
+        """A worker whose clock is days wrong sweeps and goes away again."""
+        days = self.dice.choice([-400, -3, 1, 3])
+        with self._worker() as deps:
+            wrong = dataclasses.replace(deps, now=lambda: datetime.now(UTC) + timedelta(days=days))
+            return f"{days} days, {len(sweep(wrong))} owed"
+
+    @contextlib.contextmanager
+    def _worker(self) -> Iterator[Deps]:
+        deps = build_deps(read_settings(self.stack.environment()), door="worker")
+        try:
+            yield deps
+        finally:
+            deps.engine.dispose()
+
+    def mend(self) -> list[str]:
+        """Has reconcile find what was damaged, and the mirror mend it; names what is different all the same."""
+        settings = read_settings(self.stack.environment())
+        deps = build_deps(settings, door="mirror")
+        left: list[str] = []
+        try:
+            for person in self.people:
+                for _ in range(4):
+                    report = verify(deps, person.uid, mend=True)
+                    if report["equal"]:
+                        break
+                    person.wait_until_mirrored()
+                else:
+                    left.append(f"never equal: {report['perUser']}")
+        finally:
+            deps.engine.dispose()
+            if deps.firestore is not None:
+                deps.firestore.close()
+        return left
+
     def _kill(self, name: str) -> str:
         process = self.stack.child(name).process
         assert process is not None
@@ -346,3 +463,20 @@ def _holds(
     }[match]
     side = {None: True, "out": amount > 0, "in": amount < 0}[direction]
     return named and side and (least is None or abs(amount) >= least) and (most is None or abs(amount) <= most)
+
+
+def custom_bank(seed: int) -> str:
+    """A small bank in Plaid's custom-user format, from the seed."""
+    dice = random.Random(seed)
+    rows = [
+        {
+            "date_transacted": f"2026-{dice.randint(1, 11):02}-{dice.randint(1, 20):02}",
+            "date_posted": f"2026-{dice.randint(1, 11):02}-{dice.randint(1, 20):02}",
+            "amount": dice.randint(-5000, 20000) / 100,
+            "description": dice.choice(["Uber ride", "Starbucks", "Payroll", "AMEX EPAYMENT", "Something else"]),
+            "currency": dice.choice(["USD", "USD", "EUR"]),
+        }
+        for _ in range(30)
+    ]
+    account = {"type": "depository", "subtype": "checking", "transactions": rows}
+    return json.dumps({"override_accounts": [account]})
