@@ -7,6 +7,10 @@ export function toast(message: string): void {
   notifications.show({ message });
 }
 
+export function toastMessage(title: string, message: string): void {
+  notifications.show({ title, message, color: "yellow", autoClose: false });
+}
+
 export function toastTrouble(title: string, error: unknown): void {
   notifications.show({ title, message: inWords(error), color: "red", autoClose: 10_000 });
 }

@@ -32,6 +32,7 @@ export function Desk({ store, children }: DeskProps) {
     user: { uid: UID } as User,
     live: {
       uid: UID,
+      intents: { holds: () => false, leave: () => Promise.resolve() },
       store,
       documentPath: (name: string, id: string) => `users/${UID}/${name}/${id}`,
       report: (event: LiveEvent) => store.setState((state) => applyEvent(state, event, UID)),

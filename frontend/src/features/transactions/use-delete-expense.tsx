@@ -10,11 +10,13 @@ export function useDeleteExpense() {
   const { api } = useServices();
   const restore = useEdit({
     send: (id: string) => restoreExpense(api, id),
+    intent: (id) => ({ kind: "restore-expense", body: { entryId: id } }),
     trouble: "The expense was not brought back",
   });
   return useEdit({
     send: ({ id }: Row) => deleteExpense(api, id),
     guess: ({ path }) => ({ path, change: { removed: true } }),
+    intent: ({ id }) => ({ kind: "remove-expense", body: { entryId: id } }),
     onAnswer: (_answer, row) =>
       offerUndo(
         <>

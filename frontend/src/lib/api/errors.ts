@@ -19,6 +19,12 @@ export class ApiError extends Error {
   }
 }
 
+/** Nobody answered: the edit may wait on this device instead. What was answered is never sent another way. */
+export function unreachable(error: unknown): boolean {
+  if (error instanceof ApiError) return [0, 502, 503, 504].includes(error.status);
+  return !navigator.onLine || (error as { code?: unknown } | null)?.code === "auth/network-request-failed";
+}
+
 /** Plaid's limits, told by Plaid or kept by the API itself. */
 const LIMITED: readonly string[] = ["plaid-paced", "plaid-rate-limited"];
 

@@ -13,6 +13,7 @@ import {
   doc,
   type DocumentSnapshot,
   type Firestore,
+  getDocFromServer,
   initializeFirestore,
   limit,
   memoryLocalCache,
@@ -21,12 +22,15 @@ import {
   query,
   type Query,
   type QuerySnapshot,
+  serverTimestamp,
+  setDoc,
   type SnapshotMetadata,
   terminate,
   where,
 } from "firebase/firestore";
 
 import type { GuessEvent } from "@/lib/live/guesses";
+import { IntentQueue, type Post, receiptInWords } from "@/lib/live/intents";
 import { ShownVersions } from "@/lib/live/shown";
 import {
   applyEvent,
@@ -34,12 +38,14 @@ import {
   createLiveStore,
   type LiveEvent,
   type LiveStore,
+  seenAt,
   type Snapshot,
   versionOf,
 } from "@/lib/live/store";
 import { type TopicKey, transactionsOf, WHOLE_COLLECTIONS } from "@/lib/live/topics";
 import type { Version } from "@/lib/live/versions";
 import type { Month } from "@/lib/months";
+import { toastMessage } from "@/lib/toasts";
 
 /** A month stays connected this long after the last look, so that going back to it shows it at once. */
 const LINGER_MS = 5_000;
@@ -58,6 +64,8 @@ export class LiveSession {
   readonly #emit: (event: LiveEvent) => void;
   readonly #months = new Map<Month, Listening>();
   readonly #closers: (() => void)[] = [];
+  /** Edits that found nobody at the API. */
+  readonly intents: IntentQueue;
 
   constructor(
     app: FirebaseApp,
@@ -71,6 +79,13 @@ export class LiveSession {
     for (const name of WHOLE_COLLECTIONS) {
       this.#closers.push(this.#listen(name, collection(this.#db, "users", uid, name)));
     }
+    this.intents = new IntentQueue(
+      this.#post(),
+      this.report,
+      (trouble, receipt) => toastMessage(trouble, receiptInWords(receipt)),
+      (path) => seenAt(this.store.getState(), path),
+    );
+    this.#closers.push(() => this.intents.close());
   }
 
   /** Reports an edit's guess, answer or refusal: shown at once, not gathered with what the listeners bring. */
@@ -99,6 +114,21 @@ export class LiveSession {
     this.#months.clear();
     await terminate(this.#db);
     await clearIndexedDbPersistence(this.#db);
+  }
+
+  #post(): Post {
+    const at = (name: string, id: string) => doc(this.#db, "users", this.uid, name, id);
+    return {
+      create: (id, fields) => setDoc(at("intents", id), { ...fields, createdAt: serverTimestamp() }),
+      arrived: async (id) => (await getDocFromServer(at("intents", id))).exists(),
+      watch: (id, onReceipt) =>
+        this.#keepOpen(null, (listener) =>
+          onSnapshot(at("receipts", id), {
+            next: (snapshot) => snapshot.exists() && onReceipt(snapshot.data()),
+            error: (error) => listener.denied(error.code),
+          }),
+        ),
+    };
   }
 
   #openMonth(month: Month, size: number): Listening {
@@ -174,12 +204,12 @@ export class LiveSession {
   }
 
   /** Opens a listener, and opens it again after each refusal; the returned function ends it for good. */
-  #keepOpen(topic: TopicKey, open: (listener: Listener) => () => void): () => void {
+  #keepOpen(topic: TopicKey | null, open: (listener: Listener) => () => void): () => void {
     let pause = RETRY_MS.first;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let close: () => void;
     const denied = (reason: string) => {
-      this.#emit({ type: "denied", topic, reason });
+      if (topic !== null) this.#emit({ type: "denied", topic, reason });
       timer = setTimeout(start, pause);
       pause = Math.min(pause * 2, RETRY_MS.longest);
     };

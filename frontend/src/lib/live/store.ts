@@ -9,7 +9,9 @@ import { createStore, type StoreApi } from "zustand/vanilla";
 
 import { afterEvent, type Guess, type GuessEvent } from "@/lib/live/guesses";
 import { type LiveDocument, NOTHING_YET, type Topic, type TopicKey, WHOLE_COLLECTIONS } from "@/lib/live/topics";
-import type { Version } from "@/lib/live/versions";
+import { reached, type Version } from "@/lib/live/versions";
+
+const NEVER: Version = { epoch: 0, number: 0 };
 
 export interface LiveState {
   readonly topics: Readonly<Partial<Record<TopicKey, Topic>>>;
@@ -78,6 +80,18 @@ export function documentAt(state: LiveState, path: string): LiveDocument | undef
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** The version that a person sees of a document: what is shown, or what an edit of theirs is known to have reached. */
+export function seenAt(state: LiveState, path: string | null): Version {
+  if (path === null) return NEVER;
+  const shown = documentAt(state, path);
+  const head = state.topics.head?.documents[0]?.data as { mirrorHead?: unknown } | undefined;
+  const seen = shown === undefined ? versionOf({ version: head?.mirrorHead }) : versionOf(shown.data);
+  return state.guesses.reduce(
+    (newest, { path: at, awaits }) => (at === path && awaits !== null && reached(awaits, newest) ? awaits : newest),
+    seen ?? NEVER,
+  );
 }
 
 function applySnapshot(state: LiveState, key: TopicKey, snapshot: Snapshot, uid: string): LiveState {

@@ -35,7 +35,7 @@ export function BudgetDialog({ opened, onClose, budget, ...rest }: BudgetDialogP
 type FormProps = Omit<BudgetDialogProps, "opened" | "onClose"> & { onDone: () => void };
 
 function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
-  const { api } = useServices();
+  const { api, live } = useServices();
   const categories = useCategories();
   const [categoryId, setCategoryId] = useState<string | null>(budget?.categoryId ?? null);
   const [currency, setCurrency] = useState(budget?.currency ?? currencies[0] ?? "USD");
@@ -45,7 +45,13 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
   const save = useEdit({
     send: (wish: NewBudget) =>
       budget === null ? addBudget(api, wish, keys.for(wish)) : changeBudget(api, budget.budgetId, wish.limit),
+    guess: () => ({ path: budget === null ? null : live.documentPath("budgets", budget.budgetId), change: {} }),
+    intent: (wish) =>
+      budget === null
+        ? { id: keys.for(wish), kind: "add-budget", body: { ...wish } }
+        : { kind: "change-budget", body: { budgetId: budget.budgetId, limit: wish.limit } },
     trouble: "The budget was not saved",
+    onKept: onDone,
     onAnswer: onDone,
   });
 

@@ -97,8 +97,13 @@ function BudgetLine({ budget, onChange }: { budget: BudgetProgress; onChange: ()
 }
 
 function BudgetMenu({ budget, name, onChange }: { budget: BudgetProgress; name: string; onChange: () => void }) {
-  const { api } = useServices();
-  const remove = useEdit({ send: () => deleteBudget(api, budget.budgetId), trouble: "The budget was not deleted" });
+  const { api, live } = useServices();
+  const remove = useEdit({
+    send: () => deleteBudget(api, budget.budgetId),
+    guess: () => ({ path: live.documentPath("budgets", budget.budgetId), change: {} }),
+    intent: () => ({ kind: "remove-budget", body: { budgetId: budget.budgetId } }),
+    trouble: "The budget was not deleted",
+  });
   return (
     <MoreMenu label={`More for the budget ${name}`}>
       <Menu.Item onClick={onChange}>Change the limit</Menu.Item>

@@ -33,6 +33,10 @@ export function useEditTransaction(row: Row, onSaved?: (edit: TransactionEdit) =
       showAnswer(answer);
       onSaved?.(edit);
     },
+    intent: ({ categoryId, note }) =>
+      note === undefined
+        ? { kind: "set-category", body: { entryId: row.id, categoryId: categoryId ?? null } }
+        : { kind: "set-note", body: { entryId: row.id, note } },
     scope: row.path,
     trouble: "Your change was not saved",
   });

@@ -17,6 +17,7 @@ export function usePutSplits(row: Row) {
       }),
     guess: (splits) => ({ path: row.path, change: { splits } }),
     onAnswer: useAnsweredRow(),
+    intent: (splits) => ({ kind: "put-splits", body: { entryId: row.id, splits: JSON.stringify(splits) } }),
     scope: row.path,
     trouble: "The parts were not saved",
   });

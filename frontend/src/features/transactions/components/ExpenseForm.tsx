@@ -41,6 +41,8 @@ export function ExpenseForm({ currencies, onDone }: ExpenseFormProps) {
       toast(`Added ${name}`);
       onDone();
     },
+    intent: (expense) => ({ id: keys.for(expense), kind: "add-expense", body: { ...expense } }),
+    onKept: onDone,
     trouble: "The expense was not added",
   });
 
