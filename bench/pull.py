@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import plaid
@@ -160,10 +161,11 @@ def _store_page(bench: Ground, worker: Deps, *, keep: bool) -> tuple[str, float]
     key = kept_pages.open_key(worker, item)
 
     def step() -> None:
-        with transaction(worker.engine) as connection:
+        with ThreadPoolExecutor(1) as beside, transaction(worker.engine) as connection:
+            pages = beside.submit(kept_pages.seal, key, item, window, worker.now()) if keep else None
             _step(connection, target, update)
-            if keep:
-                kept_pages.keep(connection, key, item, window, worker.now())
+            if pages is not None:
+                kept_pages.keep(connection, item, pages.result())
 
     return user, timed(step)
 

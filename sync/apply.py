@@ -10,6 +10,7 @@ steps) and accounts.py (store_accounts).
 
 from __future__ import annotations
 
+import hashlib
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -89,14 +90,14 @@ _STAGES = text("""
         bank_category_primary text collate "C", bank_category_detailed text collate "C", bank_category_confidence text,
         payment_channel text, content_sha256 bytea,
         claims text collate "C", heir text collate "C", root text collate "C",
-        entry_id uuid, account_id uuid, bank_category_id text collate "C", known boolean
+        entry_id uuid, new_entry boolean default true, known boolean default false
     ) on commit delete rows;
     create temporary table if not exists pulled_removals (plaid_transaction_id text collate "C") on commit delete rows;
 """)
 ROW_COLUMNS = (
     "plaid_transaction_id, plaid_account_id, amount, iso_currency, unofficial_currency, date, authorized_date, "
     "pending, pending_transaction_id, name, merchant_name, bank_category_primary, bank_category_detailed, "
-    "bank_category_confidence, payment_channel, content_sha256, claims, heir, root"
+    "bank_category_confidence, payment_channel, content_sha256, claims, heir, root, entry_id"
 )
 
 ACCOUNT_COLUMNS = ", ".join(BankAccount._fields)
@@ -159,23 +160,19 @@ _REMOVE = text("""
     where t.plaid_transaction_id = r.plaid_transaction_id and t.removed_at is null and t.user_id = :user_id
 """)
 # A row's entry: its own; else that of the first row of its chain; else that of the row which the chain claims, unless
-# yet another live row holds it; else a new one, shared by the chain. A new entry's id follows from what the bank calls
-# the row, so a ledger that is built again from the same pages has the same documents. Each id is looked up by itself
-# (limit): while an import fills the table the planner knows too little of it, and would read all of a user's rows.
+# yet another live row holds it; else the new one that it was staged with, shared by the chain. Each id is looked up by
+# itself (limit): while an import fills the table the planner knows too little of it, and would read all of a user's.
 _RESOLVE = text("""
-    update pulled_rows as s set
-        entry_id = f.entry_id, account_id = f.account_id, bank_category_id = f.bank_category_id, known = f.known
+    update pulled_rows as s set known = true, new_entry = false, entry_id = own.entry_id
+    from pulled_rows as p cross join lateral (
+        select t.entry_id from transactions as t
+        where t.plaid_transaction_id = p.plaid_transaction_id and t.user_id = :user_id limit 1) as own
+    where p.plaid_transaction_id = s.plaid_transaction_id;
+    update pulled_rows as s set new_entry = false, entry_id = f.entry_id
     from (
-        select s.plaid_transaction_id,
-            coalesce(own.entry_id, of_root.entry_id, claimed.entry_id,
-                md5(cast(:item_id as text) || ':' || s.root)::uuid) as entry_id,
-            a.id as account_id, coalesce(detailed.id, main.id, 'UNCATEGORIZED') as bank_category_id,
-            own.id is not null as known
+        select s.plaid_transaction_id, coalesce(of_root.entry_id, claimed.entry_id) as entry_id
         from pulled_rows as s
         join pulled_rows as root on root.plaid_transaction_id = s.root
-        left join lateral (
-            select t.id, t.entry_id from transactions as t
-            where t.plaid_transaction_id = s.plaid_transaction_id and t.user_id = :user_id limit 1) as own on true
         left join lateral (
             select t.entry_id from transactions as t
             where t.plaid_transaction_id = nullif(s.root, s.plaid_transaction_id) and t.user_id = :user_id
@@ -186,15 +183,21 @@ _RESOLVE = text("""
                 select from transactions as o
                 where o.entry_id = t.entry_id and o.removed_at is null and o.id <> t.id)
             limit 1) as claimed on true
-        left join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
-        left join categories as detailed on detailed.id = s.bank_category_detailed and detailed.user_id is null
-        left join categories as main on main.id = s.bank_category_primary and main.user_id is null
+        where not s.known and (s.claims is not null or s.root <> s.plaid_transaction_id)
     ) as f
-    where f.plaid_transaction_id = s.plaid_transaction_id;
-    select coalesce(bool_or(account_id is null), false) as strange, coalesce(bool_or(known), false) as known,
-        coalesce(bool_or(claims is not null), false) as claims
-    from pulled_rows
+    where f.plaid_transaction_id = s.plaid_transaction_id and f.entry_id is not null;
+    select coalesce(bool_or(a.id is null), false) as strange, coalesce(bool_or(s.known), false) as known,
+        coalesce(bool_or(s.claims is not null), false) as claims
+    from pulled_rows as s
+    left join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
 """)
+# The few accounts and categories of many rows are hashed; loops over them are what the planner takes for cheaper.
+_FILED = """
+    left join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
+    left join categories as detailed on detailed.id = s.bank_category_detailed and detailed.user_id is null
+    left join categories as main on main.id = s.bank_category_primary and main.user_id is null
+"""
+_CATEGORY = "coalesce(detailed.id, main.id, 'UNCATEGORIZED')"
 _SUPERSEDE = text("""
     update transactions as t
     set removed_at = coalesce(t.removed_at, now()), superseded_by = s.plaid_transaction_id
@@ -202,12 +205,12 @@ _SUPERSEDE = text("""
     where t.plaid_transaction_id = s.claims and t.entry_id = s.entry_id and t.user_id = :user_id
       and (t.removed_at is null or t.superseded_by is distinct from s.plaid_transaction_id)
 """)
-_UPDATE = text("""
+_UPDATE = text(f"""
     update transactions as t set
-        account_id = s.account_id, amount = s.amount, iso_currency = s.iso_currency,
+        account_id = a.id, amount = s.amount, iso_currency = s.iso_currency,
         unofficial_currency = s.unofficial_currency, date = s.date, authorized_date = s.authorized_date,
         pending = s.pending, pending_transaction_id = s.pending_transaction_id, name = s.name,
-        merchant_name = s.merchant_name, bank_category_id = s.bank_category_id,
+        merchant_name = s.merchant_name, bank_category_id = {_CATEGORY},
         bank_category_primary = s.bank_category_primary, bank_category_detailed = s.bank_category_detailed,
         bank_category_confidence = s.bank_category_confidence, payment_channel = s.payment_channel,
         content_sha256 = s.content_sha256,
@@ -217,27 +220,30 @@ _UPDATE = text("""
         superseded_by = case when s.heir is null and not exists (
                 select from transactions as o where o.entry_id = t.entry_id and o.id <> t.id and o.removed_at is null)
             then null else coalesce(s.heir, t.superseded_by) end
-    from pulled_rows as s
+    from pulled_rows as s {_FILED}
     where s.known and t.plaid_transaction_id = s.plaid_transaction_id
       and (t.content_sha256 is distinct from s.content_sha256 or (t.removed_at is null) <> (s.heir is null))
-""")
+""")  # noqa: S608 - our own constants
 # Without its default the id costs a tenth: gen_random_uuid reads the system's randomness row by row.
-_INSERT = text("""
+_INSERT = text(f"""
     insert into entries (id, user_id)
-    select distinct entry_id, :user_id from pulled_rows
-    where not known and entry_id = md5(cast(:item_id as text) || ':' || root)::uuid
+    select distinct entry_id, :user_id from pulled_rows where new_entry
     on conflict (id) do nothing;
+    set local enable_nestloop = off;
     insert into transactions (id, plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
         unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
         bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
         content_sha256, removed_at, superseded_by)
-    select md5(cast(:item_id as text) || '/' || plaid_transaction_id)::uuid, plaid_transaction_id, entry_id, :user_id,
-        account_id, 'bank', amount, iso_currency, unofficial_currency, date, authorized_date, pending,
-        pending_transaction_id, name, merchant_name, bank_category_id, bank_category_primary, bank_category_detailed,
-        bank_category_confidence, payment_channel, content_sha256, case when heir is not null then now() end, heir
-    from pulled_rows where not known
-    order by date
-""")
+    select md5(cast(:item_id as text) || '/' || s.plaid_transaction_id)::uuid, s.plaid_transaction_id, s.entry_id,
+        :user_id, a.id, 'bank', s.amount, s.iso_currency, s.unofficial_currency, s.date, s.authorized_date, s.pending,
+        s.pending_transaction_id, s.name, s.merchant_name, {_CATEGORY}, s.bank_category_primary,
+        s.bank_category_detailed, s.bank_category_confidence, s.payment_channel, s.content_sha256,
+        case when s.heir is not null then now() end, s.heir
+    from pulled_rows as s {_FILED}
+    where not s.known
+    order by s.date;
+""")  # noqa: S608 - our own constants
+_LOOP_AGAIN = text("set local enable_nestloop = on")
 
 
 def open_stages(connection: Connection) -> None:
@@ -250,7 +256,10 @@ def stage(connection: Connection, target: Target, update: Update) -> Staged:
     open_stages(connection)
     copy_rows(connection, "pulled_accounts", ACCOUNT_COLUMNS, update.accounts)
     copy_rows(
-        connection, "pulled_rows", ROW_COLUMNS, ((*row, claims, heir, root) for row, claims, heir, root in update.rows)
+        connection,
+        "pulled_rows",
+        ROW_COLUMNS,
+        ((*row, claims, heir, root, _new_entry(target, root)) for row, claims, heir, root in update.rows),
     )
     copy_rows(connection, "pulled_removals", "plaid_transaction_id", ((plaid_id,) for plaid_id in update.removed))
     removals = len(update.removed)
@@ -317,18 +326,24 @@ def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -
         raise PlaidContract("a transaction names an account that Plaid did not send")
     if staged.claims:
         connection.execute(_SUPERSEDE, bound)
-    modified = connection.execute(_UPDATE).rowcount if staged.known else 0
+    modified = connection.execute(_UPDATE, bound).rowcount if staged.known else 0
     added = connection.execute(_INSERT, bound).rowcount
+    connection.execute(_LOOP_AGAIN)
     rules.apply_to_staged(connection, target.item_id, target.user_id)
     reviews.suggest(connection, target.item_id, target.user_id)
     return added, modified
 
 
+def _new_entry(target: Target, root: str) -> str:
+    # It follows from what the bank calls the row: a ledger that is built again from the same pages has the same.
+    return hashlib.md5(f"{target.item_id}:{root}".encode(), usedforsecurity=False).hexdigest()
+
+
 def copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
     """Copies rows into a table in the order of `columns`, a list of names."""
-    written = _WRITTEN
-    lines = "".join(["\t".join([written[type(value)](value) for value in row]) + "\n" for row in rows])
-    if lines:
+    written = [_written(column) for column in zip(*rows, strict=True)]
+    if written:
+        lines = "\n".join(map("\t".join, zip(*written, strict=True)))
         cursor: Any = connection.connection.cursor()
         cursor.copy_expert(f"copy {table} ({columns}) from stdin", io.StringIO(lines))
         cursor.close()
@@ -337,17 +352,22 @@ def copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[S
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
-
-def _escaped(value: str) -> str:
-    return value.translate(_ESCAPES) if _SPECIAL.search(value) else value
-
-
 # How each kind of value is written in COPY's text format.
 _WRITTEN: Mapping[type, Callable[[Any], str]] = {
     type(None): lambda _: "\\N",
-    str: _escaped,
+    str: lambda value: value.translate(_ESCAPES),
     bool: lambda value: "t" if value else "f",
     bytes: lambda value: "\\\\x" + value.hex(),
     date: date.isoformat,
     Decimal: str,
 }
+
+
+def _written(column: Sequence[Any]) -> Sequence[str]:
+    """A column in COPY's text format. Written as a whole, because its values are mostly of one kind and unescaped."""
+    kinds = set(map(type, column))
+    if kinds == {str} and not _SPECIAL.search("".join(column)):
+        return column
+    if len(kinds) == 1:
+        return list(map(_WRITTEN[kinds.pop()], column))
+    return [_WRITTEN[type(value)](value) for value in column]

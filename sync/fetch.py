@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import random
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 from sync.errors import PlaidContract, PlaidMutation, PlaidPaced, PlaidRateLimited, PlaidTransient
 from sync.kept_pages import Window
-from sync.pages import Page
+from sync.pages import UnreadPage
 from sync.plaid import Plaid
 from sync.plaid_codes import FLOORS
 from sync.tracing import span
@@ -86,24 +88,29 @@ def _restarts_for(error: PlaidTransient | PlaidMutation) -> int:
 
 
 def _to_the_end(plaid: Plaid, token: str, run: Run, window: Window, shelf: Shelf) -> None:
-    while window.has_more:
-        if window.count >= _LONGEST_UPDATE:
-            raise PlaidContract("the pages do not end")
-        window.add(_page(plaid, token, window.next_cursor, run))
-        shelf.offer(window)
+    with ThreadPoolExecutor(1) as ahead:  # the next page is on its way while one is read
+        coming: Future[UnreadPage] | None = None
+        while window.has_more:
+            if window.count >= _LONGEST_UPDATE:
+                raise PlaidContract("the pages do not end")
+            unread = coming.result() if coming else _ask(plaid, token, window.next_cursor, run)
+            follows = unread.follows
+            leads_on = follows and follows not in window.cursors
+            coming = ahead.submit(copy_context().run, _ask, plaid, token, follows, run) if leads_on else None
+            page = unread.read()
+            run.pages += 1
+            run.request_ids.append(page.request_id)
+            window.add(page)
+            shelf.offer(window)
 
 
-def _page(plaid: Plaid, token: str, cursor: str | None, run: Run) -> Page:
+def _ask(plaid: Plaid, token: str, cursor: str | None, run: Run) -> UnreadPage:
     while True:
         try:
             with span("page"):
-                page = plaid.transactions_sync(token, cursor)
+                return plaid.transactions_sync(token, cursor)
         except PlaidPaced as paced:
             if paced.seconds > run.patience:
                 raise
             run.patience -= paced.seconds
             time.sleep(paced.seconds)
-            continue
-        run.pages += 1
-        run.request_ids.append(page.request_id)
-        return page

@@ -86,7 +86,8 @@ _SIZE = text("""
 """)
 _STAGE_ROWS = text(f"""
     insert into pulled_rows ({ROW_COLUMNS})
-    select {", ".join(f"r.{name}" for name in BankRow._fields)}, s.claims, s.heir, s.root
+    select {", ".join(f"r.{name}" for name in BankRow._fields)}, s.claims, s.heir, s.root,
+        md5(cast(:item_id as text) || ':' || s.root)::uuid
     from told_steps as s join told_rows as r on r.plaid_transaction_id = s.plaid_transaction_id
     where s.step = :step and not s.gone
 """)  # noqa: S608 - names of columns
@@ -131,12 +132,12 @@ def fold_kept(connection: Connection, target: Target, pages: Iterable[Page], ste
     )
 
 
-def stage_step(connection: Connection, folded: Folded, step: int) -> tuple[Staged, date | None]:
+def stage_step(connection: Connection, target: Target, folded: Folded, step: int) -> tuple[Staged, date | None]:
     """Stages one step, the accounts with the first; answers its size and the oldest month it has."""
     open_stages(connection)
     if step == 0:
         copy_rows(connection, "pulled_accounts", ACCOUNT_COLUMNS, folded.accounts)
-    told = connection.execute(_STAGE_ROWS, {"step": step}).rowcount
+    told = connection.execute(_STAGE_ROWS, {"step": step, "item_id": target.item_id}).rowcount
     removals = connection.execute(_STAGE_REMOVALS, {"step": step}).rowcount
     oldest = connection.execute(_OLDEST).scalar()
     return compare(connection, told, removals), oldest

@@ -106,8 +106,9 @@ class Shelf:
             return
         self._key = self._key or kept_pages.open_key(self._deps, self._item_id)
         now = self._deps.now()
+        pages = kept_pages.seal(self._key, self._item_id, window, now)
         with transaction(self._deps.engine) as connection:
-            kept_pages.add_open(connection, self._key, self._item_id, window, now)
+            kept_pages.add_open(connection, pages)
         window.shelved, window.shelved_at = window.count, now
         window.pages.clear()
         tell(self._deps, self._item_id, self._user_id, window, "fetching")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -25,6 +25,8 @@ from sync.deps import Deps
 from sync.errors import PagesDamaged, PlaidContract, VaultFailed
 from sync.pages import Page, parse_json, read_page
 from sync.vault import DataKey, WrappedKey
+
+SealedPage = dict[str, Any]
 
 _QUICK = 1  # zlib's level: six times quicker than its default, a fifth larger
 
@@ -163,10 +165,31 @@ def find_open(connection: Connection, item_id: UUID) -> Window | None:
     )
 
 
-def add_open(connection: Connection, key: DataKey, item_id: UUID, window: Window, now: datetime) -> None:
-    """Puts the window's pages in memory behind those on the shelf; the window itself is not changed."""
-    for row in _sealed(key, item_id, window, now):
-        connection.execute(_INSERT, row | {"position": None, "chain_sha256": None})
+def seal(key: DataKey, item_id: UUID, window: Window, now: datetime) -> list[SealedPage]:
+    """The window's pages in memory, compressed and sealed, in order: what add_open and keep store."""
+    asked: Sequence[str | None] = window.cursors[window.shelved :]
+    return [
+        {
+            "item_id": item_id,
+            "window_id": window.id,
+            "ordinal": ordinal,
+            "start_cursor": cursor,
+            "next_cursor": page.next_cursor,
+            "has_more": page.has_more,
+            "request_id": page.request_id,
+            "fetched_at": now,
+            "rows": page.rows,
+            "sha256": hashlib.sha256(page.raw).digest(),
+            "sealed": key.seal(zlib.compress(page.raw, _QUICK), _place(item_id, window.id, ordinal)),
+        }
+        for ordinal, (page, cursor) in enumerate(zip(window.pages, asked, strict=False), start=window.shelved + 1)
+    ]
+
+
+def add_open(connection: Connection, pages: Iterable[SealedPage]) -> None:
+    """Puts a window's pages behind those on the shelf."""
+    for page in pages:
+        connection.execute(_INSERT, page | {"position": None, "chain_sha256": None})
 
 
 def drop_open(connection: Connection, item_id: UUID) -> int:
@@ -174,12 +197,12 @@ def drop_open(connection: Connection, item_id: UUID) -> int:
     return connection.execute(_DROP_OPEN, {"item_id": item_id}).rowcount
 
 
-def keep(connection: Connection, key: DataKey, item_id: UUID, window: Window, now: datetime) -> None:
-    """Keeps a window that is all in memory; call it in the transaction that stores the update."""
+def keep(connection: Connection, item_id: UUID, pages: Iterable[SealedPage]) -> None:
+    """Keeps all pages of a window; call it in the transaction that stores the update."""
     position, chain = connection.execute(_CHAIN_END, {"item_id": item_id}).one()
-    for row in _sealed(key, item_id, window, now):
-        position, chain = position + 1, _linked(chain, row["sha256"])
-        connection.execute(_INSERT, row | {"position": position, "chain_sha256": chain})
+    for page in pages:
+        position, chain = position + 1, _linked(chain, page["sha256"])
+        connection.execute(_INSERT, page | {"position": position, "chain_sha256": chain})
     connection.execute(_MOVE_CHAIN_END, {"item_id": item_id, "position": position, "chain_sha256": chain})
 
 
@@ -240,24 +263,6 @@ def forget_old(deps: Deps) -> int:
     before = deps.now() - timedelta(days=deps.settings.plaid_pages_days)
     with transaction(deps.engine) as connection:
         return connection.execute(_FORGET, {"before": before}).rowcount
-
-
-def _sealed(key: DataKey, item_id: UUID, window: Window, now: datetime) -> Iterator[dict[str, Any]]:
-    asked: Sequence[str | None] = window.cursors[window.shelved :]
-    for ordinal, (page, cursor) in enumerate(zip(window.pages, asked, strict=False), start=window.shelved + 1):
-        yield {
-            "item_id": item_id,
-            "window_id": window.id,
-            "ordinal": ordinal,
-            "start_cursor": cursor,
-            "next_cursor": page.next_cursor,
-            "has_more": page.has_more,
-            "request_id": page.request_id,
-            "fetched_at": now,
-            "rows": page.rows,
-            "sha256": hashlib.sha256(page.raw).digest(),
-            "sealed": key.seal(zlib.compress(page.raw, _QUICK), _place(item_id, window.id, ordinal)),
-        }
 
 
 def _opened(key: DataKey, item_id: UUID, row: Row[Any]) -> bytes:

@@ -122,6 +122,24 @@ class Page:
         return len(self.added) + len(self.modified) + len(self.removed)
 
 
+@dataclass(frozen=True)
+class UnreadPage:
+    """A page as it came: parsed, so that the one behind it can be asked for, and not checked yet."""
+
+    body: Any
+    raw: bytes = field(repr=False)
+
+    @property
+    def follows(self) -> str | None:
+        """The cursor that the page behind it has to be asked for with; None if there is none, or no saying."""
+        cursor = self.body.get("next_cursor") if self.body.get("has_more") is True else None
+        return cursor if isinstance(cursor, str) else None
+
+    def read(self) -> Page:
+        """Checks it; raises PlaidContract."""
+        return read_page(self.body, self.raw)
+
+
 def parse_json(text: bytes) -> Any:
     """Parses JSON with exact decimals; raises ValueError for anything else, PlaidContract for NaN and infinities."""
     return json.loads(text, parse_float=Decimal, parse_constant=_no_number)

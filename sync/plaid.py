@@ -25,7 +25,7 @@ from sync.errors import (
     PlaidTransient,
 )
 from sync.link_tokens import LinkResult, LinkToken, UpdateMode, link_request, read_link_token, read_results
-from sync.pages import Page, parse_json, read_account, read_page, storable
+from sync.pages import UnreadPage, parse_json, read_account, storable
 from sync.plaid_codes import kind_of
 from sync.webhook_keys import WebhookKeys
 
@@ -73,7 +73,7 @@ class Plaid:
         self._refusal = plaid.ApiException
         self.webhook_keys = WebhookKeys(self.webhook_key)
 
-    def transactions_sync(self, token: str, cursor: str | None, count: int = PAGE_SIZE) -> Page:
+    def transactions_sync(self, token: str, cursor: str | None, count: int = PAGE_SIZE) -> UnreadPage:
         """Answers one page after `cursor` (None: from the beginning)."""
         request: dict[str, Any] = {
             "access_token": token,
@@ -83,7 +83,7 @@ class Plaid:
         if cursor is not None:
             request["cursor"] = cursor
         raw = self._send("transactions_sync", request)
-        return read_page(_object_in("transactions_sync", raw), raw)
+        return UnreadPage(_object_in("transactions_sync", raw), raw)
 
     def link_token_create(self, user_id: str, *, update: UpdateMode | None = None, hosted: bool = False) -> LinkToken:
         """A token that opens Link for a new bank or, with `update`, for an item; `hosted`: at an address of Plaid's."""

@@ -10,6 +10,7 @@ of `done`: the redelivered task, or the sweep, pulls again. Called by the worker
 from __future__ import annotations
 
 import random
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,14 +43,14 @@ from sync.fold import Told, Update, fold
 from sync.imports import SIZES, Shelf, Sizes, discard
 from sync.inbox import Condition, Verdict, apply_inbox, condition_of_error, set_condition
 from sync.item_lock import hold_item
-from sync.kept_pages import Window
+from sync.kept_pages import SealedPage, Window
 from sync.passports import served, serving
 from sync.plaid_codes import ACCOUNTS_CHANGED, FLOORS
 from sync.resync import want_resync
 from sync.steps import step
 from sync.store_kept import store_kept
 from sync.tracing import span
-from sync.vault import DataKey, Sealed
+from sync.vault import Sealed
 
 _log = log.get(__name__)
 
@@ -245,20 +246,24 @@ def _store(pull: _Pull, window: Window, *, heals: bool) -> Applied:
     except PlaidRateLimited:
         pull.shelf.put(window)
         raise
-    keeps = not update.empty and deps.settings.plaid_pages_days > 0
-    return _apply(pull, target, update, window, kept_pages.open_key(deps, item.id) if keeps else None)
+    if update.empty or deps.settings.plaid_pages_days == 0:
+        return _apply(pull, target, update, None)
+    key = kept_pages.open_key(deps, item.id)
+    with ThreadPoolExecutor(1) as beside:  # the pages are sealed while the database works
+        pages = beside.submit(kept_pages.seal, key, item.id, window, deps.now())
+        return _apply(pull, target, update, pages)
 
 
 @retrying
-def _apply(pull: _Pull, target: Target, update: Update, window: Window, key: DataKey | None) -> Applied:
+def _apply(pull: _Pull, target: Target, update: Update, pages: Future[list[SealedPage]] | None) -> Applied:
     deps = pull.deps
     with transaction(deps.engine, statement_seconds=_APPLY_SECONDS, lock_seconds=_LOCK_SECONDS) as connection:
         staged = None if update.empty else stage(connection, target, update)
         lock_owners(connection, [f"users/{target.user_id}"])
         update_status = move_cursor(connection, target, update.end_cursor, update.update_status)
         applied = NOTHING if staged is None else store(connection, target, staged)
-        if key is not None and imports.keeps(deps, applied):
-            kept_pages.keep(connection, key, target.item_id, window, deps.now())
+        if pages is not None and imports.keeps(deps, applied):
+            kept_pages.keep(connection, target.item_id, pages.result())
         pull.conclude(connection, applied, update, update_status)
         step("pull:applied")
     return applied

@@ -42,7 +42,7 @@ _LOOSE_ENDS = text("""
 # Rows of this very update are no candidates as pendings: what the bank tells of side by side is two.
 _CANDIDATES = text("""
     with waiting as materialized (
-        select p.* from transactions as p
+        select p.*, a.plaid_account_id from transactions as p
         join accounts as a on a.id = p.account_id and a.item_id = :item_id
         join entries as e on e.id = p.entry_id and e.removed_at is null
         where p.pending and p.superseded_by is null and p.user_id = :user_id and p.created_at < now()
@@ -57,7 +57,7 @@ _CANDIDATES = text("""
     from waiting as p
     cross join lateral (
         select * from pulled_rows as s
-        where s.account_id = p.account_id and s.date between p.date and p.date + :days
+        where s.plaid_account_id = p.plaid_account_id and s.date between p.date and p.date + :days
           and (s.iso_currency, s.unofficial_currency) is not distinct from (p.iso_currency, p.unofficial_currency)
           and sign(s.amount) = sign(p.amount)
           and (abs(s.amount) between abs(p.amount) * :least and abs(p.amount) * :most

@@ -111,7 +111,7 @@ def _step(step: _Step, before: Applied, stored_from: date | None) -> tuple[Appli
     """Takes the step; answers what all steps so far changed, and the oldest month they reached."""
     connection, target, folded = step.connection, step.target, step.folded
     with transaction_on(connection, statement_seconds=_STEP_SECONDS, lock_seconds=_LOCK_SECONDS):
-        staged, oldest = stage_step(connection, folded, step.number)
+        staged, oldest = stage_step(connection, target, folded, step.number)
         lock_owners(connection, [f"users/{target.user_id}"])
         step.progress.begins(connection)
         applied = before + store(connection, target, staged)

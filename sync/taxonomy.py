@@ -18,8 +18,11 @@ _log = log.get(__name__)
 _FILE = Path(__file__).parent / "data" / "plaid_pfc_v2.json"
 
 _CODES = text("""
-    select bank_category_detailed as code, min(bank_category_id) as counted_as, count(*) as rows from pulled_rows
-    where bank_category_detailed is not null group by 1 order by 1
+    select s.code, coalesce(main.id, 'UNCATEGORIZED') as counted_as, s.rows
+    from (select bank_category_detailed as code, min(bank_category_primary) as main, count(*) as rows
+          from pulled_rows where bank_category_detailed is not null group by 1) as s
+    left join categories as main on main.id = s.main and main.user_id is null
+    order by s.code
 """)
 
 

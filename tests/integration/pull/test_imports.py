@@ -16,7 +16,7 @@ from sync.errors import PagesDamaged, PlaidPaced
 from sync.imports import Sizes, forget_old
 from sync.kept_pages import verify_chain
 from sync.key_file import create_key_file
-from sync.pages import Page
+from sync.pages import UnreadPage
 from sync.plaid import Plaid
 from sync.pull import PullResult, pull_item
 from tests.integration.pull.bank import MUTATION, Answer, account, error, page, pending, row
@@ -117,7 +117,7 @@ class Paced(Plaid):
         self.left = calls
         self.seconds = seconds
 
-    def transactions_sync(self, token: str, cursor: str | None, count: int = 500) -> Page:
+    def transactions_sync(self, token: str, cursor: str | None, count: int = 500) -> UnreadPage:
         if self.left == 0:
             self.left = 3
             raise PlaidPaced("transactions_sync", self.seconds)
