@@ -27,6 +27,9 @@ _BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 3
 REPAIRS = Counter("livespend_repairs", "Damaged documents that were marked to be mended.", ["kind"])
 AUDITS = Counter("livespend_audits", "Owners held against Firestore.", ["level", "outcome"])
 AUDIT_READS = Counter("livespend_audit_reads", "Firestore reads spent on audits.", ["purpose"])
+UNKNOWN_CATEGORIES = Counter(
+    "livespend_unknown_categories", "Rows whose detailed category the taxonomy does not know.", ["counted_as"]
+)
 _HOPS = Histogram("livespend_hop_seconds", "Seconds of one hop of a change", ["hop"], buckets=_BUCKETS)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, text
 
-from sync import log
+from sync import log, metrics
 
 _log = log.get(__name__)
 _FILE = Path(__file__).parent / "data" / "plaid_pfc_v2.json"
@@ -40,8 +40,9 @@ def primary_codes() -> frozenset[str]:
 
 
 def warn_of_unknown(connection: Connection) -> list[str]:
-    """Logs each detailed code among the staged rows that is not in the taxonomy, once; answers them."""
+    """Logs and counts each detailed code among the staged rows that is not in the taxonomy, once; answers them."""
     found = [row for row in connection.execute(_CODES) if row.code not in detailed_codes()]
     for row in found:
         _log.warning("unknown_category", category=row.code, counted_as=row.counted_as, rows=row.rows)
+        metrics.UNKNOWN_CATEGORIES.labels(row.counted_as).inc(row.rows)
     return [row.code for row in found]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
-from typing import Any
 
 import click
+
+from workers.tables import print_rows
 
 _COLUMNS = ("state", "user_id", "id", "plaid_item_id", "problem", "tries", "created_at", "due_at")
 
@@ -27,21 +27,4 @@ def links(as_json: bool) -> None:
     finally:
         engine.dispose()
     lost = sum(intent["state"] == "lost" for intent in found)
-    if as_json:
-        click.echo(json.dumps({"open": len(found) - lost, "lost": lost, "links": found}, default=str))
-        return
-    _print_table(found)
-    click.echo(f"{len(found) - lost} open, {lost} lost")
-
-
-def _print_table(found: list[dict[str, Any]]) -> None:
-    lines = [_COLUMNS, *([_shown(intent[column]) for column in _COLUMNS] for intent in found)]
-    widths = [max(len(line[at]) for line in lines) for at in range(len(_COLUMNS))]
-    for line in lines if found else []:
-        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "-"
-    return value.isoformat(timespec="seconds") if hasattr(value, "isoformat") else str(value)
+    print_rows("links", found, _COLUMNS, as_json=as_json, open=len(found) - lost, lost=lost)

@@ -12,6 +12,7 @@ import redis
 
 from api.doorbell import Doorbell
 from local import valkey as valkey_server
+from sync.items import unlink
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import account, error, page, row
@@ -19,10 +20,10 @@ from tests.integration.pull.conftest import TOKEN, Linked, link
 from tests.integration.pull.process import alive, celery_worker, children, eventually
 
 
-def ring(valkey: str, linked: Linked) -> None:
+def ring(valkey: str, linked: Linked, task: str = "pull_item", **arguments: str) -> None:
     """Rings as the API does."""
     bell = Doorbell(valkey)
-    bell.ring("pull_item", {"item_id": str(linked.item_id)})
+    bell.ring(task, arguments or {"item_id": str(linked.item_id)})
     bell.close()
 
 
@@ -140,3 +141,44 @@ def test_an_import_that_waits_for_the_limit_starves_no_other_item(
     assert set(linked.live()) == {"mine"}
     assert linked.one("select count(*) from plaid_pages where position is null") == 9
     assert linked.owed("wanted > done and retry_at > now()") is True
+
+
+def test_a_real_worker_applies_rules_to_older_rows(linked: Linked, valkey: str, tmp_path: Path) -> None:
+    linked.bank.at(None, page(added=[row("a", name="Corner Espresso")]))
+    linked.pull()
+    linked.database.sql(
+        "insert into category_rules (user_id, position, name_match, name_text, category_id) "
+        "values ('u1', 1, 'contains', 'espresso', 'TRAVEL')"
+    )
+    linked.database.sql("insert into rule_passes (user_id) values ('u1')")
+
+    with celery_worker(linked, valkey, tmp_path):
+        ring(valkey, linked, "apply_rules", user_id="u1")
+        eventually(lambda: linked.one("select wanted = done from rule_passes"))
+
+    assert linked.one("select rule_category_id from entries") == "TRAVEL"
+
+
+def test_a_real_worker_deletes_what_an_ended_access_left(linked: Linked, valkey: str, tmp_path: Path) -> None:
+    linked.bank.at(None, page(added=[row("a")]))
+    linked.bank.others["/item/remove"] = [{}]
+    linked.pull()
+    unlink(linked.deps_for("api", plaid=linked.deps.plaid), "u1", linked.item_id)
+
+    with celery_worker(linked, valkey, tmp_path, PURGE_AFTER_HOURS="0"):
+        ring(valkey, linked, "purge_item")
+        eventually(lambda: linked.item("purged_at") is not None)
+
+    assert linked.one("select count(*) from transactions") == 0
+
+
+def test_a_real_worker_closes_an_account_that_is_not_told_any_more(linked: Linked, valkey: str, tmp_path: Path) -> None:
+    linked.bank.at(None, page(added=[row("a")], accounts=[account(), account("sav", name="Savings")]))
+    linked.pull()
+    linked.bank.has(account())
+
+    with celery_worker(linked, valkey, tmp_path):
+        ring(valkey, linked, "refresh_accounts")
+        eventually(lambda: linked.one("select closed_at is not null from accounts where plaid_account_id = 'sav'"))
+
+    assert linked.one("select closed_at is null from accounts where plaid_account_id <> 'sav'")

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from tests.integration.pull.bank import account, page, row
@@ -116,16 +117,23 @@ def test_a_row_without_a_category_is_spent_all_the_same(linked: Linked, spend: S
     assert spend.by_category() == {"UNCATEGORIZED": Decimal(7)}
 
 
+def unknown(counted_as: str) -> float:
+    """Rows of an unknown category so far that count as this one."""
+    return REGISTRY.get_sample_value("livespend_unknown_categories_total", {"counted_as": counted_as}) or 0
+
+
 def test_a_category_that_nobody_knows_counts_under_its_primary_and_is_told_once(linked: Linked, spend: Spend) -> None:
     """Vector 46: detailed code FOOD_AND_DRINK_MOON."""
     moon = ("FOOD_AND_DRINK_MOON", "FOOD_AND_DRINK")
     rows = [filed("a", 7, *moon), filed("b", 8, *moon), filed("c", 9, "MOON_ROCKET", "MOON"), row("d", 1)]
     linked.bank.at(None, page(added=rows, to="C1"))
     linked.bank.at("C1", page(modified=rows, to="C2"))
+    before = {name: unknown(name) for name in (moon[1], "UNCATEGORIZED")}
     with capture_logs() as logged:
         linked.pull()
         linked.pull()
 
+    assert {name: unknown(name) - was for name, was in before.items()} == {moon[1]: 2, "UNCATEGORIZED": 1}
     assert spend.by_category() == {"FOOD_AND_DRINK": Decimal(16), "UNCATEGORIZED": Decimal(9)}
     assert linked.database.sql("select bank_category_detailed from transactions where amount = 7") == [(moon[0],)]
     told = [line for line in logged if line["event"] == "unknown_category"]
