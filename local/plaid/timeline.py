@@ -59,23 +59,26 @@ def _pass(world: World, since: datetime, until: datetime, news: dict[int, _News]
         if world.knobs.posting and bank.is_visible(item):
             posted = bank.post_due(world, item, (until - timedelta(microseconds=1)).date())
             found.new, found.removed = found.new + len(posted), found.removed + posted
-        if world.knobs.bank_updates:
-            _updates(world, item, since, until, found)
+        _updates(world, item, since, until, found)
 
 
 def _updates(world: World, item: sqlite3.Row, since: datetime, until: datetime, news: _News) -> None:
-    """The moments of a day at which Plaid looks at the bank, one to four; the day's rows are dealt among them."""
+    """The moments of a day at which Plaid looks at the bank, one to four; the day's rows are dealt among them.
+
+    Without the knob `bank_updates` the looks find nothing new, and are told of all the same.
+    """
     moments = _moments(world, item, since.date())
     for turn, moment in enumerate(moments):
         if not since < moment <= until:
             continue
         if item["error"]:
             world.store.run("update items set failed_at = ? where item = ?", wire.timestamp(moment), item["item"])
-        rows = _life(world, item, since.date())[turn :: len(moments)]
-        news.new += bank.happen(world, item, rows, since.date())
-        if item["username"] == DYNAMIC and turn == 0 and bank.is_visible(item):
-            bank.refresh_dynamic(world, item, notify=False)
-            news.new += 1
+        if world.knobs.bank_updates:
+            rows = _life(world, item, since.date())[turn :: len(moments)]
+            news.new += bank.happen(world, item, rows, since.date())
+            if item["username"] == DYNAMIC and turn == 0 and bank.is_visible(item):
+                bank.refresh_dynamic(world, item, notify=False)
+                news.new += 1
         if bank.is_visible(item):
             world.store.run("update items set updated_at = ? where item = ?", wire.timestamp(moment), item["item"])
 

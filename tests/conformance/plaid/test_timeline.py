@@ -141,6 +141,16 @@ def test_banks_bring_the_days_that_pass(lively: PlaidServer, receiver: Receiver,
     assert status["transactions"]["last_failed_update"] is None
 
 
+def test_a_bank_without_news_is_looked_at_all_the_same(plaid_server: PlaidServer) -> None:
+    """Or an idle demo would call every bank stale after a day and a half."""
+    token, item_id = plaid_server.item()
+    names = {row["name"] for row in plaid_server.live(item_id).values()}
+    plaid_server.admin("clock", days=3)
+    status = _item(plaid_server, token)["status"]["transactions"]
+    assert status["last_successful_update"] > "2026-11-22"
+    assert {row["name"] for row in plaid_server.live(item_id).values()} <= names
+
+
 def test_a_jump_of_days_ends_as_the_same_days_one_by_one() -> None:
     ends = []
     for steps in ([6], [1] * 6, [2, 1, 3]):

@@ -92,3 +92,12 @@ def test_every_error_is_raised_by_name_somewhere(errors: dict[str, tuple[str, st
 
     unused = [kind.__name__ for kind in ERRORS.values() if len(re.findall(rf"\b{kind.__name__}\b", source)) < 2]
     assert unused == []
+
+
+def test_every_benchmark_is_listed() -> None:
+    published = {
+        path.stem for path in (ROOT / "bench").glob("*.py") if re.search(r"^ +publish\(", path.read_text(), re.M)
+    }
+
+    assert len(published) > 8
+    assert published == set(re.findall(r"^\| `\S+ -m bench\.([a-z_]+)", read("docs/benchmarks.md"), re.M))
