@@ -1,6 +1,7 @@
 import { AppShell, Container, Grid, Group, Stack, Title } from "@mantine/core";
 import { useMemo } from "react";
 
+import { Outdated } from "@/app/Outdated";
 import { Troubles } from "@/app/Troubles";
 import { useMonth } from "@/app/use-month";
 import { BanksPanel } from "@/features/banks/components/BanksPanel";
@@ -18,11 +19,13 @@ import { SpendPanel } from "@/features/spending/components/SpendPanel";
 import { TransactionsPanel } from "@/features/transactions/components/TransactionsPanel";
 import { currenciesInUse } from "@/lib/currencies";
 import { accountSchema } from "@/lib/documents";
-import { useDocuments } from "@/lib/live/hooks";
+import { useDocuments, useOutdated } from "@/lib/live/hooks";
 import { useServices } from "@/lib/services";
 
 /** The one page of somebody signed in: a month of their money, and where it comes from. */
 export function Home({ onSignOut }: { onSignOut: () => void }) {
+  const outdated = useOutdated();
+  if (outdated) return <Outdated />;
   return (
     <AppShell header={{ height: 60 }} padding="md">
       <AppShell.Header>

@@ -6,6 +6,7 @@ import { useShallow } from "zustand/react/shallow";
 
 import { type Transaction, transactionSchema } from "@/lib/documents";
 import { type Change, changeAt } from "@/lib/live/guesses";
+import { shapeNamedBy, SHAPES } from "@/lib/live/shapes";
 import { documentAt } from "@/lib/live/store";
 import {
   type LiveDocument,
@@ -44,6 +45,12 @@ export function useDocuments<T>(key: WholeCollection | "head", schema: v.Generic
     const documents = topic.documents.flatMap((document) => readAs(schema, document));
     return { documents, unreadable: topic.documents.length - documents.length, settled: topic.settled };
   }, [topic, schema]);
+}
+
+/** Whether the head names a shape of documents that this page cannot read. */
+export function useOutdated(): boolean {
+  const named = shapeNamedBy(useTopic("head").documents[0]?.data);
+  return named !== null && !SHAPES.has(named);
 }
 
 /** The newest transactions of a month, as they are in Firestore; null listens to none. */

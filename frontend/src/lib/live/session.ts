@@ -1,7 +1,7 @@
 /**
  * One signed-in person's connection to Firestore, from sign-in to sign-out.
  *
- * Opened with the small collections; months come and go as they are looked at. The SDK reconnects by itself; a
+ * Opened with the small collections of the shape that the head names (shapes.ts); months come and go as they are looked at. The SDK reconnects by itself; a
  * listener that Firestore refuses is opened again with growing pauses. Closing ends every listener, then
  * terminates and clears the SDK's store, so that nothing of one person is left for the next.
  */
@@ -9,6 +9,7 @@ import type { FirebaseApp } from "firebase/app";
 import {
   clearIndexedDbPersistence,
   collection,
+  type CollectionReference,
   connectFirestoreEmulator,
   doc,
   type DocumentSnapshot,
@@ -31,6 +32,7 @@ import {
 
 import type { GuessEvent } from "@/lib/live/guesses";
 import { IntentQueue, type Post, receiptInWords } from "@/lib/live/intents";
+import { shapeNamedBy, ShapeFollower } from "@/lib/live/shapes";
 import { ShownVersions } from "@/lib/live/shown";
 import {
   applyEvent,
@@ -42,7 +44,7 @@ import {
   type Snapshot,
   versionOf,
 } from "@/lib/live/store";
-import { type TopicKey, transactionsOf, WHOLE_COLLECTIONS } from "@/lib/live/topics";
+import { kindOf, type TopicKey, transactionsOf, WHOLE_COLLECTIONS } from "@/lib/live/topics";
 import type { Version } from "@/lib/live/versions";
 import type { Month } from "@/lib/months";
 import { toastMessage } from "@/lib/toasts";
@@ -52,7 +54,6 @@ const LINGER_MS = 5_000;
 const RETRY_MS = { first: 1_000, longest: 60_000 };
 
 interface Listening {
-  close: () => void;
   watchers: number;
   size: number;
 }
@@ -62,6 +63,7 @@ export class LiveSession {
   readonly shown = new ShownVersions();
   readonly #db: Firestore;
   readonly #emit: (event: LiveEvent) => void;
+  readonly #shapes: ShapeFollower;
   readonly #months = new Map<Month, Listening>();
   readonly #closers: (() => void)[] = [];
   /** Edits that found nobody at the API. */
@@ -75,9 +77,10 @@ export class LiveSession {
     this.#db = initializeFirestore(app, { localCache: memoryLocalCache() });
     if (firestoreHost !== null) connectFirestoreEmulator(this.#db, ...hostAndPort(firestoreHost));
     this.#emit = batcher(this.store, uid, () => this.shown.applied());
+    this.#shapes = new ShapeFollower(this.#emit);
     this.#closers.push(this.#listenToHead());
     for (const name of WHOLE_COLLECTIONS) {
-      this.#closers.push(this.#listen(name, collection(this.#db, "users", uid, name)));
+      this.#shapes.open(name, (shape, report) => this.#listen(name, this.#collection(shape[name]), report));
     }
     this.intents = new IntentQueue(
       this.#post(),
@@ -110,19 +113,20 @@ export class LiveSession {
 
   async close(): Promise<void> {
     for (const close of this.#closers) close();
-    for (const listening of this.#months.values()) listening.close();
+    this.#shapes.stop();
     this.#months.clear();
     await terminate(this.#db);
     await clearIndexedDbPersistence(this.#db);
   }
 
   #post(): Post {
+    const ignored = () => undefined;
     const at = (name: string, id: string) => doc(this.#db, "users", this.uid, name, id);
     return {
       create: (id, fields) => setDoc(at("intents", id), { ...fields, createdAt: serverTimestamp() }),
       arrived: async (id) => (await getDocFromServer(at("intents", id))).exists(),
       watch: (id, onReceipt) =>
-        this.#keepOpen(null, (listener) =>
+        this.#keepOpen(ignored, (listener) =>
           onSnapshot(at("receipts", id), {
             next: (snapshot) => snapshot.exists() && onReceipt(snapshot.data()),
             error: (error) => listener.denied(error.code),
@@ -132,47 +136,51 @@ export class LiveSession {
   }
 
   #openMonth(month: Month, size: number): Listening {
-    const listening = { close: this.#listenToMonth(month, size), watchers: 0, size };
+    const listening = { watchers: 0, size };
     this.#months.set(month, listening);
+    this.#listenToMonth(month, size);
     return listening;
   }
 
   /** The narrow listener goes only when the wide one has answered: the rows on screen never blink. */
   #widenMonth(month: Month, listening: Listening, size: number): void {
-    const closeNarrow = listening.close;
-    const closeWide = this.#listenToMonth(month, size, closeNarrow);
     listening.size = size;
-    listening.close = () => {
-      closeNarrow();
-      closeWide();
-    };
+    this.#listenToMonth(month, size);
   }
 
   #closeUnwatched(month: Month, listening: Listening): void {
     if (listening.watchers > 0 || this.#months.get(month) !== listening) return;
-    listening.close();
+    this.#shapes.close(transactionsOf(month));
     this.#months.delete(month);
     this.#emit({ type: "closed", topic: transactionsOf(month) });
   }
 
-  #listenToMonth(month: Month, size: number, onSettled?: () => void): () => void {
-    const transactions = collection(this.#db, "users", this.uid, "transactions");
-    const page = query(transactions, where("month", "==", month), orderBy("date", "desc"), limit(size));
-    return this.#listen(transactionsOf(month), page, onSettled, size);
+  #listenToMonth(month: Month, size: number): void {
+    const topic = transactionsOf(month);
+    this.#shapes.open(topic, (shape, report) => {
+      const transactions = this.#collection(shape.transactions);
+      const page = query(transactions, where("month", "==", month), orderBy("date", "desc"), limit(size));
+      return this.#listen(topic, page, report, size);
+    });
   }
 
-  #listen(topic: TopicKey, source: Query, onSettled?: () => void, size?: number): () => void {
-    return this.#keepOpen(topic, (listener) =>
+  #collection(name: string): CollectionReference {
+    return collection(this.#db, "users", this.uid, name);
+  }
+
+  #listen(topic: TopicKey, source: Query, report: (event: LiveEvent) => void, size?: number): () => void {
+    const pathOf = (id: string) => this.documentPath(kindOf(topic), id);
+    const denied = (reason: string) => report({ type: "denied", topic, reason });
+    return this.#keepOpen(denied, (listener) =>
       onSnapshot(
         source,
         { includeMetadataChanges: true },
         {
           next: (snapshot) => {
             const first = !listener.settled;
-            if (!this.#vouchedFor(topic, listener, snapshot)) return;
-            if (first) onSettled?.();
-            else this.shown.received(versionsOf(snapshot));
-            this.#emit({ type: "snapshot", topic, snapshot: fromQuery(snapshot, size) });
+            if (!vouchedFor(topic, listener, snapshot, report)) return;
+            if (!first) this.shown.received(versionsOf(snapshot));
+            report({ type: "snapshot", topic, snapshot: fromQuery(snapshot, pathOf, size) });
           },
           error: (error) => listener.denied(error.code),
         },
@@ -181,14 +189,16 @@ export class LiveSession {
   }
 
   #listenToHead(): () => void {
-    return this.#keepOpen("head", (listener) =>
+    const denied = (reason: string) => this.#emit({ type: "denied", topic: "head", reason });
+    return this.#keepOpen(denied, (listener) =>
       onSnapshot(
         doc(this.#db, "users", this.uid),
         { includeMetadataChanges: true },
         {
           next: (snapshot) => {
-            if (!this.#vouchedFor("head", listener, snapshot)) return;
+            if (!vouchedFor("head", listener, snapshot, this.#emit)) return;
             this.#emit({ type: "snapshot", topic: "head", snapshot: fromDocument(snapshot) });
+            this.#shapes.follow(shapeNamedBy(snapshot.data()));
           },
           error: (error) => listener.denied(error.code),
         },
@@ -196,20 +206,13 @@ export class LiveSession {
     );
   }
 
-  /** Until the server has answered a listener once, what the cache holds is not taken for the truth. */
-  #vouchedFor(topic: TopicKey, listener: Listener, { metadata }: { metadata: SnapshotMetadata }): boolean {
-    listener.settled ||= !metadata.fromCache;
-    if (!listener.settled) this.#emit({ type: "unreached", topic });
-    return listener.settled;
-  }
-
   /** Opens a listener, and opens it again after each refusal; the returned function ends it for good. */
-  #keepOpen(topic: TopicKey | null, open: (listener: Listener) => () => void): () => void {
+  #keepOpen(onDenied: (reason: string) => void, open: (listener: Listener) => () => void): () => void {
     let pause = RETRY_MS.first;
     let timer: ReturnType<typeof setTimeout> | undefined;
     let close: () => void;
     const denied = (reason: string) => {
-      if (topic !== null) this.#emit({ type: "denied", topic, reason });
+      onDenied(reason);
       timer = setTimeout(start, pause);
       pause = Math.min(pause * 2, RETRY_MS.longest);
     };
@@ -230,11 +233,24 @@ interface Listener {
   denied: (reason: string) => void;
 }
 
-function fromQuery(snapshot: QuerySnapshot, limit?: number): Snapshot {
+/** Until the server has answered a listener once, what the cache holds is not taken for the truth. */
+function vouchedFor(
+  topic: TopicKey,
+  listener: Listener,
+  { metadata }: { metadata: SnapshotMetadata },
+  report: (event: LiveEvent) => void,
+): boolean {
+  listener.settled ||= !metadata.fromCache;
+  if (!listener.settled) report({ type: "unreached", topic });
+  return listener.settled;
+}
+
+/** Documents by their plain paths, as the API names them, whatever collection they are in. */
+function fromQuery(snapshot: QuerySnapshot, pathOf: (id: string) => string, limit?: number): Snapshot {
   return {
     ...(limit === undefined ? {} : { limit }),
-    documents: snapshot.docs.map((one) => ({ path: one.ref.path, id: one.id, data: one.data() })),
-    changed: new Set(snapshot.docChanges().map((change) => change.doc.ref.path)),
+    documents: snapshot.docs.map((one) => ({ path: pathOf(one.id), id: one.id, data: one.data() })),
+    changed: new Set(snapshot.docChanges().map((change) => pathOf(change.doc.id))),
     stale: snapshot.metadata.fromCache,
   };
 }

@@ -39,3 +39,8 @@ export const NOTHING_YET: Topic = { documents: [], settled: false, stale: false,
 export function transactionsOf(month: Month): TopicKey {
   return `transactions/${month}`;
 }
+
+/** The kind of document that a topic brings; "head" is none. */
+export function kindOf(topic: TopicKey): string {
+  return topic.split("/", 1)[0] ?? topic;
+}
