@@ -7,6 +7,7 @@ Steps: pull:paged (a page of a large update is kept), pull:fetched, import:folde
 not the last), pull:applied (before the commit), pull:committed, rotate:asked (before Plaid is asked),
 rotate:answered (before the new token is stored), rotate:stored, link:asked (before Plaid is asked), link:answered
 (before the token is stored), link:exchanged, link:stored, purge:step (after each of its commits),
+erase: and the name of a step of erase.py (after it), erase:some (after each of its commits that deletes rows),
 intents:found, intents:applied (before the commit),
 intents:committed (before the document is deleted), mirror:claimed, mirror:built, mirror:committed, mirror:acknowledged.
 """
