@@ -107,7 +107,7 @@ def parts_of(f: Figures) -> list[Part]:
     return [
         Part("Plaid's rate limit", "calls a minute", load.pulls * peak * 60,
              f.plaid_sync_calls_per_minute, False, "contract with Plaid; FRESHNESS_PROMISE_HOURS"),
-        Part("NOTIFY", "Postgres, all bells by NOTIFY", load.dirty * peak, bells * use, False, "MIRROR_DOORBELL=redis"),
+        Part("NOTIFY", "Postgres", load.dirty * peak, bells * use, False, "shards by user"),
         Part("ledger", "Aurora writer", load.ledger_commits * peak, ledger * use, False, "shards by user"),
         Part("mirror", "process", load.commits * peak, process * use, True, "MIRROR_CONCURRENCY; processes"),
         Part("worker", "worker", load.pulls * peak, worker * use, True, "workers"),
