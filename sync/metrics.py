@@ -11,7 +11,15 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Literal
 
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Histogram, generate_latest, start_http_server
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+    start_http_server,
+)
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
@@ -30,6 +38,7 @@ AUDIT_READS = Counter("livespend_audit_reads", "Firestore reads spent on audits.
 UNKNOWN_CATEGORIES = Counter(
     "livespend_unknown_categories", "Rows whose detailed category the taxonomy does not know.", ["counted_as"]
 )
+PACE = Gauge("livespend_mirror_pace", "How fast this mirror may go.", ["limit"])
 _HOPS = Histogram("livespend_hop_seconds", "Seconds of one hop of a change", ["hop"], buckets=_BUCKETS)
 
 

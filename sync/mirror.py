@@ -57,6 +57,7 @@ class Mirror:
         Runs once: a mirror that has returned is spent.
         """
         self._shift.acknowledger.start()
+        self._shift.tell()
         try:
             self._live(until_clean)
             self._finish()

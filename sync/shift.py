@@ -20,6 +20,7 @@ from sync.commits import Outcome
 from sync.deps import Deps
 from sync.firestore import Firestore
 from sync.meter import Meter
+from sync.metrics import PACE
 from sync.pacing import Breaker, Lanes, Pace, Ramp, backoff
 from sync.rota import Course, Rota
 from sync.senders import Senders
@@ -46,6 +47,12 @@ class Shift:
         self.counts: Counter[str] = Counter()
         self.builders = Builders(self.url, self.senders.wake, deps, self.firestore.name)
         self._open: Session | None = None
+
+    def tell(self) -> None:
+        """Has the metrics page show how fast this mirror may go."""
+        PACE.labels("lanes").set_function(lambda: self.lanes.width)
+        PACE.labels("breaker").set_function(lambda: self.breaker.open)
+        PACE.labels("ramp").set_function(lambda: self.ramp.rate(time.monotonic()) if self.ramp.on else 0.0)
 
     # --- the session: bells and locks ---
 

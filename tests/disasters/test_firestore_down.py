@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from sync import metrics
 from tests.fixtures.gate import Refusal
 
 
@@ -71,6 +72,7 @@ def test_a_quota_that_is_used_up_slows_the_mirror_down_and_loses_nothing(
 
     assert mirror.counts["quota"] == 30
     assert mirror.lanes.width < mirror.lanes.most
+    assert f'livespend_mirror_pace{{limit="lanes"}} {float(mirror.lanes.width)}' in metrics.page().decode()
     assert mirror.counts["drift"] == 0
     assert_mirrored()
 
