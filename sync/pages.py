@@ -10,17 +10,19 @@ from __future__ import annotations
 import datetime
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from typing import Any, NamedTuple
+
+import msgspec
 
 from sync.errors import PlaidContract
 
 Json = Mapping[str, Any]
 
 # Rows written under an older shape are written anew when Plaid sends them again: raise it when a column is added.
-_SHAPE = b"1:"
+_SHAPE = b"2:"
 _WHOLE_DIGITS, _DECIMALS = 18, 10
 _SMALLEST = Decimal(1).scaleb(-_DECIMALS)
 _EXACT = Context(prec=10_000)
@@ -142,7 +144,11 @@ class UnreadPage:
 
 def parse_json(text: bytes) -> Any:
     """Parses JSON with exact decimals; raises ValueError for anything else, PlaidContract for NaN and infinities."""
-    return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
+    try:
+        return _decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # No JSON, or such as only the lenient reader takes: halves of surrogate pairs, a byte order mark.
+        return json.loads(text, parse_float=Decimal, parse_constant=_no_number)
 
 
 def read_page(body: Any, raw: bytes = b"") -> Page:
@@ -193,33 +199,68 @@ def read_account(account: Json) -> BankAccount:
 
 def read_row(transaction: Json) -> BankRow:
     """Checks one transaction; raises PlaidContract."""
-    iso = _text_or_none(transaction, "iso_currency_code")
-    unofficial = _text_or_none(transaction, "unofficial_currency_code")
-    if (iso is None) == (unofficial is None):
+    try:
+        told = msgspec.convert(transaction, _Transaction)
+    except msgspec.ValidationError as error:
+        raise PlaidContract(str(error)) from None  # it names the field and no value
+    if (told.iso_currency_code is None) == (told.unofficial_currency_code is None):
         raise PlaidContract("a transaction has not exactly one currency")
-    category = transaction.get("personal_finance_category") or {}
-    if not isinstance(category, dict):
-        raise PlaidContract("personal_finance_category is not an object")
+    category = told.personal_finance_category or _NO_CATEGORY
+    iso, unofficial, posts, name, merchant, primary, detailed, confidence, channel = _storable(
+        told.iso_currency_code,
+        told.unofficial_currency_code,
+        told.pending_transaction_id,
+        told.name,
+        told.merchant_name,
+        category.primary,
+        category.detailed,
+        category.confidence_level,
+        told.payment_channel,
+    )
     return BankRow(
         plaid_transaction_id=_id(transaction, "transaction_id"),
         plaid_account_id=_id(transaction, "account_id"),
         amount=_money(transaction, "amount"),
         iso_currency=iso,
         unofficial_currency=unofficial,
-        date=_date(transaction, "date"),
-        authorized_date=None
-        if _field(transaction, "authorized_date") is None
-        else _date(transaction, "authorized_date"),
-        pending=_flag(transaction, "pending"),
-        pending_transaction_id=_text_or_none(transaction, "pending_transaction_id"),
-        name=_text(transaction, "name"),
-        merchant_name=_text_or_none(transaction, "merchant_name", required=False),
-        bank_category_primary=_text_or_none(category, "primary", required=False),
-        bank_category_detailed=_text_or_none(category, "detailed", required=False),
-        bank_category_confidence=_text_or_none(category, "confidence_level", required=False),
-        payment_channel=_text_or_none(transaction, "payment_channel", required=False),
+        date=told.date,
+        authorized_date=told.authorized_date,
+        pending=told.pending,
+        pending_transaction_id=posts,
+        name=name,
+        merchant_name=merchant,
+        bank_category_primary=primary,
+        bank_category_detailed=detailed,
+        bank_category_confidence=confidence,
+        payment_channel=channel,
         content_sha256=content_digest(transaction),
     )
+
+
+class _Category(msgspec.Struct, frozen=True):
+    """What the ledger uses of personal_finance_category."""
+
+    primary: str | None = None
+    detailed: str | None = None
+    confidence_level: str | None = None
+
+
+class _Transaction(msgspec.Struct, frozen=True):
+    """What the ledger uses of a transaction, and of what kind; ids and money are read apart."""
+
+    iso_currency_code: str | None
+    unofficial_currency_code: str | None
+    date: datetime.date
+    authorized_date: datetime.date | None
+    pending: bool
+    pending_transaction_id: str | None
+    name: str
+    merchant_name: str | None = None
+    payment_channel: str | None = None
+    personal_finance_category: _Category | None = None
+
+
+_NO_CATEGORY = _Category()
 
 
 def read_stream(stream: Json, direction: str) -> BankStream:
@@ -255,10 +296,16 @@ def read_stream(stream: Json, direction: str) -> BankStream:
 
 def content_digest(transaction: Json) -> bytes:
     """SHA-256 of Plaid's whole object in canonical form: equal digests mean there is nothing to write."""
-    return hashlib.sha256(_SHAPE + _canonical(transaction).encode()).digest()
+    try:
+        canonical = _encode(transaction)
+    except UnicodeEncodeError:  # half of a surrogate pair
+        canonical = _encode_anything(transaction).encode()
+    return hashlib.sha256(_SHAPE + canonical).digest()
 
 
-_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+_encode = msgspec.json.Encoder(order="sorted").encode
+_encode_anything = json.JSONEncoder(sort_keys=True, separators=(",", ":"), default=str).encode
 
 
 # --- one field each; every refusal names the field, never its value (it is personal data) ---
@@ -296,7 +343,6 @@ def _text(source: Json, key: str) -> str:
 
 
 def _text_or_none(source: Json, key: str, *, required: bool = True) -> str | None:
-    # Ten times a row: what is usual comes first.
     value = source.get(key)
     if isinstance(value, str):
         return storable(value)
@@ -310,6 +356,14 @@ def storable(text: str) -> str:
     if text.isascii():
         return text.replace("\0", "") if "\0" in text else text
     return text.replace("\0", "").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _storable(*texts: str | None) -> Sequence[Any]:
+    # Ten a row: what is usual comes first.
+    together = "".join(filter(None, texts))
+    if together.isascii() and "\0" not in together:
+        return texts
+    return [text and storable(text) for text in texts]
 
 
 def _money(source: Json, key: str) -> Decimal:

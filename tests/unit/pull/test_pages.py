@@ -155,6 +155,22 @@ def test_the_digest_sees_every_field_and_no_order() -> None:
     assert content_digest(one) != content_digest(one | {"location": {"city": "Basel", "lat": None}})
 
 
+@pytest.mark.parametrize(
+    "text", [b'{"name": "half \\ud83d", "amount": 1.10}', b'\xef\xbb\xbf{"name": "bom", "amount": 1.10}']
+)
+def test_json_that_the_quick_parser_refuses_is_read_and_digested_all_the_same(text: bytes) -> None:
+    told = parse_json(text)
+
+    assert told["amount"] == Decimal("1.10")
+    assert content_digest(told) == content_digest(dict(reversed(list(told.items()))))
+
+
+@pytest.mark.parametrize("text", [b"", b"<html>", b"[1,]", b"01", b'{"a"'])
+def test_what_is_no_json_is_a_value_error(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^(?!plaid-contract)"):
+        parse_json(text)
+
+
 def test_a_later_page_overrides_an_earlier_one() -> None:
     update = folded(page(added=[row("a", 1)], more=True), page(modified=[row("a", 2)], to="C2"))
 
