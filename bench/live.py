@@ -40,7 +40,7 @@ def main(rounds: int, bursts: int) -> None:
     started = time.monotonic()
     with ExitStack() as running:
         bench = running.enter_context(ground())
-        port = running.enter_context(local_firestore())
+        port = running.enter_context(local_firestore()).port
         vendor = running.enter_context(vendors_emulator())
         noop = free_port()
         running.enter_context(child("bench.noop_firestore", str(noop)))
@@ -53,7 +53,7 @@ def main(rounds: int, bursts: int) -> None:
             "ledger to browser": _Edits(bench, screen, port),
         }
         if vendor is not None:
-            arms["write to browser, vendor's emulator"] = _Writes(screen, "vendor", vendor)
+            arms["write to browser, vendor's emulator"] = _Writes(screen, "vendor", vendor.port)
         figures = interleave({name: _paced(arm) for name, arm in arms.items()}, rounds + _WARM_UP)
         burst = _bursts(bench, screen, port, bursts) if bursts else {}
     kept = {name: values[_WARM_UP:] for name, values in figures.items()}

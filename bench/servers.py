@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from local.postgres import free_port
 
@@ -23,18 +24,30 @@ service cloud.firestore { match /databases/{database}/documents {
 _CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 
+class Server(NamedTuple):
+    """A Firestore in a process of its own."""
+
+    port: int
+    pid: int
+
+    def memory(self) -> int:
+        """Bytes that the process holds in memory, by Linux."""
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+
 @contextlib.contextmanager
-def local_firestore(rules: str = RULES) -> Iterator[int]:
-    """The local Firestore in memory; answers its port."""
+def local_firestore(rules: str = RULES) -> Iterator[Server]:
+    """The local Firestore in memory."""
     with _rules_file(rules) as path:
         port = free_port()
         command = [sys.executable, "-m", "local.firestore", "--port", str(port), "--rules", str(path)]
-        with _running(command, port):
-            yield port
+        with _running(command, port) as pid:
+            yield Server(port, pid)
 
 
 @contextlib.contextmanager
-def vendors_emulator(rules: str = RULES) -> Iterator[int | None]:
+def vendors_emulator(rules: str = RULES) -> Iterator[Server | None]:
     """The vendor's emulator; None where it is not on the machine (FIRESTORE_EMULATOR_JAR, or beside gcloud)."""
     jar = _jar()
     if jar is None or shutil.which("java") is None:
@@ -43,8 +56,8 @@ def vendors_emulator(rules: str = RULES) -> Iterator[int | None]:
     with _rules_file(rules) as path:
         port = free_port()
         command = ["java", "-Xmx512m", "-cp", str(jar), _CLASS, "start", "--host=127.0.0.1", f"--port={port}"]
-        with _running([*command, f"--rules={path}"], port):
-            yield port
+        with _running([*command, f"--rules={path}"], port) as pid:
+            yield Server(port, pid)
 
 
 def _jar() -> Path | None:
@@ -67,7 +80,7 @@ def _rules_file(rules: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int) -> Iterator[None]:
+def _running(command: list[str], port: int) -> Iterator[int]:
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 30
@@ -75,7 +88,7 @@ def _running(command: list[str], port: int) -> Iterator[None]:
             if process.poll() is not None or time.monotonic() > until:
                 raise RuntimeError(f"{command[0]} did not start a server on port {port}")
             time.sleep(0.05)
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(10)

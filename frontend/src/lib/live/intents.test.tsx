@@ -59,7 +59,7 @@ test("an edit is numbered, sent with what was seen, and shown until its receipt 
   await queue.leave(wish("1", "one"));
   await queue.leave(wish("2", "two"));
   await vi.waitFor(() => expect(desk.created).toHaveLength(2));
-  expect(desk.created.map(({ id, fields }) => [id, fields.sequence])).toEqual([
+  expect(desk.created.map(({ id, fields }) => [id, fields["sequence"]])).toEqual([
     ["1", 1],
     ["2", 2],
   ]);
@@ -86,8 +86,8 @@ test("what was kept is shown and sent again after a reload, under the same id, a
   await vi.waitFor(() => expect(after.created.map(({ id }) => id)).toEqual(["1"]));
   expect(after.events).toEqual([{ type: "guessed", id: "1", path: ROW, change: { note: "one" } }]);
   await queue.leave(wish("2", "two"));
-  await vi.waitFor(() => expect(after.created.at(-1)?.fields.sequence).toBe(2));
-  expect(after.created[0]?.fields.device).toBe(after.created[1]?.fields.device);
+  await vi.waitFor(() => expect(after.created.at(-1)?.fields["sequence"]).toBe(2));
+  expect(after.created[0]?.fields["device"]).toBe(after.created[1]?.fields["device"]);
   queue.close();
 });
 
