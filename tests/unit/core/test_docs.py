@@ -15,6 +15,7 @@ import api
 import sync
 from sync import metrics, settings
 from sync.errors import ERRORS
+from sync.intent_kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^\| `([^`]+)` \|(?: (\d+) \| ([^|]+) \|)?", re.M)
@@ -92,6 +93,17 @@ def test_every_error_is_raised_by_name_somewhere(errors: dict[str, tuple[str, st
 
     unused = [kind.__name__ for kind in ERRORS.values() if len(re.findall(rf"\b{kind.__name__}\b", source)) < 2]
     assert unused == []
+
+
+def test_every_kind_of_intent_is_documented_with_what_its_body_must_have_and_no_other() -> None:
+    rows = re.findall(r"^\| `([a-z-]+)` \| `([^`]+)`.* \| `(\w+\.\w+)` \|", read("docs/intents.md"), re.M)
+    told = {kind: {word for word in body.split() if not word.endswith("?")} for kind, body, _ in rows}
+    wanted = {}
+    for name, kind in KINDS.items():
+        fields = kind.body.model_fields.values()
+        needed = kind.required or [field.alias or "" for field in fields if field.is_required()]
+        wanted[name] = {*needed, *([kind.subject] if kind.subject else [])}
+    assert told == wanted
 
 
 def test_every_benchmark_is_listed() -> None:
