@@ -13,14 +13,15 @@ import functools
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from sync import tracing
+from sync.doorbell import Bell, Notices
 from sync.errors import DatabaseBusy, DatabaseUnavailable, UserErased, UserNotFound
 
 P = ParamSpec("P")
@@ -35,7 +36,8 @@ _READ_ONLY = "25006"  # a standby that has not taken over yet
 
 _BEGIN = text("""
     select set_config('statement_timeout', :statement, true), set_config('lock_timeout', :lock, true),
-        set_config('app.user_id', :user_id, true), set_config('app.trace', :trace, true)
+        set_config('app.user_id', :user_id, true), set_config('app.trace', :trace, true),
+        set_config('app.doorbell', :doorbell, true)
 """)
 _BEGIN_AS = text(f"{_BEGIN.text.rstrip()}, being_erased(:user_id) as erased")
 _LOCK_OWNERS = text("select lock_owners(:owners)")
@@ -58,17 +60,21 @@ def psycopg2_url(url: str) -> URL:
     return make_url(url.replace("postgres://", "postgresql://", 1)).set(drivername="postgresql+psycopg2")
 
 
-def make_engine(url: str, *, role_hint: str, pool_size: int = 5, max_overflow: int = 10) -> Engine:
+def make_engine(
+    url: str, *, role_hint: str, pool_size: int = 5, max_overflow: int = 10, bell: Bell | None = None
+) -> Engine:
     """An engine that connects at first use; `role_hint` names its connections in pg_stat_activity.
 
-    A dead peer is noticed within seconds (keepalives and tcp_user_timeout), not within TCP's quarter of an hour.
+    A dead peer is noticed within seconds (keepalives and tcp_user_timeout), not within TCP's quarter of an hour. With a
+    `bell`, its transactions ring that one for the mirror, instead of NOTIFY.
     """
-    return create_engine(
+    engine = create_engine(
         psycopg2_url(url),
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_pre_ping=True,
         pool_recycle=1800,
+        execution_options={"bell": bell},
         hide_parameters=True,  # or a statement that fails would log what the user wrote
         connect_args={
             "application_name": f"livespend {role_hint}",
@@ -81,6 +87,9 @@ def make_engine(url: str, *, role_hint: str, pool_size: int = 5, max_overflow: i
             "options": "-c timezone=UTC",
         },
     )
+    if bell is not None:
+        event.listen(engine, "connect", _take_notices)
+    return engine
 
 
 @contextmanager
@@ -99,6 +108,8 @@ def transaction(
     with _translated(), engine.begin() as connection:
         _open(connection, user_id, statement_seconds, lock_seconds)
         yield connection
+        ring = _bells(connection)
+    ring()
 
 
 @contextmanager
@@ -109,6 +120,8 @@ def transaction_on(
     with _translated(), connection.begin():
         _open(connection, None, statement_seconds, lock_seconds)
         yield
+        ring = _bells(connection)
+    ring()
 
 
 @contextmanager
@@ -179,9 +192,37 @@ def _lost_a_race(error: BaseException) -> bool:
 
 def _open(connection: Connection, user_id: str | None, statement_seconds: float, lock_seconds: float) -> None:
     limits = {"statement": f"{statement_seconds * 1000:.0f}", "lock": f"{lock_seconds * 1000:.0f}"}
-    bound = {**limits, "user_id": user_id or "", "trace": tracing.for_database()}
+    if _bell(connection) is not None:
+        _notices(connection).owners.clear()
+    doorbell = "redis" if connection.get_execution_options().get("bell") else ""
+    bound = {**limits, "user_id": user_id or "", "trace": tracing.for_database(), "doorbell": doorbell}
     if connection.execute(_BEGIN_AS if user_id else _BEGIN, bound).one()[-1] is True:
         raise UserErased
+
+
+def _bell(connection: Connection) -> Bell | None:
+    """Whom this transaction rings itself; a savepoint rings nobody, what is around it does."""
+    if connection.in_nested_transaction():
+        return None
+    bell: Bell | None = connection.get_execution_options().get("bell")
+    return bell
+
+
+def _bells(connection: Connection) -> Callable[[], None]:
+    """Just before COMMIT: what has to be rung after it."""
+    if (bell := _bell(connection)) is None:
+        return lambda: None
+    owners = set(_notices(connection).owners)
+    return lambda: bell.ring(owners)
+
+
+def _notices(connection: Connection) -> Notices:
+    notices: Notices = connection.connection.dbapi_connection.notices  # type: ignore[union-attr]
+    return notices
+
+
+def _take_notices(dbapi_connection: Any, _: Any) -> None:
+    dbapi_connection.notices = Notices()
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 
 from sync import log
 from sync.db import make_engine
+from sync.doorbell import Bell
 from sync.settings import Settings
 from sync.shapes import SHAPES, Shape
 from sync.vault import Vault, open_vault
@@ -51,7 +52,7 @@ def build_deps(settings: Settings, *, door: Serving, ring: Ring | None = None) -
     banks = door in ("api", "worker")
     return Deps(
         settings=settings,
-        engine=make_engine(_database_url(settings, door), role_hint=door),
+        engine=make_engine(_database_url(settings, door), role_hint=door, bell=_bell(settings, door)),
         plaid=_plaid(settings) if banks else None,
         firestore=_firestore(settings) if door in ("mirror", "intents", "worker") else None,
         vault=_vault(settings) if banks else None,
@@ -73,6 +74,10 @@ def _database_url(settings: Settings, door: Serving) -> str:
         "mirror": settings.mirror_database_url,
         "intents": settings.api_database_url,
     }[door]
+
+
+def _bell(settings: Settings, door: Serving) -> Bell | None:
+    return Bell(settings.redis_url) if settings.mirror_doorbell == "redis" and door != "mirror" else None
 
 
 def _plaid(settings: Settings) -> Plaid:

@@ -65,6 +65,8 @@ class Mirror:
             self._shift.acknowledger.close()
             self._shift.disconnect()
             self._shift.builders.close()
+            if self._shift.ears is not None:
+                self._shift.ears.close()
             self._senders.close()
 
     def _live(self, until_clean: bool) -> None:
@@ -109,10 +111,20 @@ class Mirror:
 
     def _listen(self) -> None:
         session = self._shift.session
-        rung = session.rung()  # a query on this connection takes bells off the wire: select would not tell of them
+        # A query on this connection takes bells off the wire: select would not tell of them.
+        rung = session.rung() | self._heard()
         self._senders.wait(0.0 if rung else self._timeout(), session.fileno())
-        for owner in rung | session.rung():
+        for owner in rung | session.rung() | self._heard():
             self._rota.add(owner)
+
+    def _heard(self) -> set[str]:
+        """What Redis rang; after a silence the next sweep comes at once."""
+        ears = self._shift.ears
+        if ears is None:
+            return set()
+        if ears.missed():
+            self._next_sweep = 0.0
+        return ears.rung()
 
     def _timeout(self) -> float:
         now = time.monotonic()

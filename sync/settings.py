@@ -57,6 +57,7 @@ class Settings:
     audit_full_days: int = 30
     audit_log_days: int = 90
     mirror_ramp: bool = False
+    mirror_doorbell: str = "postgres"
     sweep_seconds: float = 30.0
     intent_max_age_days: int = 30
     intent_gap_seconds: float = 10.0
@@ -129,6 +130,8 @@ def read_settings(env: Mapping[str, str], *, needs: frozenset[str] = frozenset()
     """Reads the settings; raises InvalidSettings naming every missing and every wrong one at once."""
     given = {name: env[name].strip() for name in names() if env.get(name, "").strip()}
     needed = needs - _INSTEAD if "KMS_KEY_ID" in given else needs
+    if needs and given.get("MIRROR_DOORBELL") == "redis":
+        needed |= {"REDIS_URL"}
     problems = [f"{name} is missing" for name in sorted(needed - given.keys())]
     values: dict[str, Any] = {}
     for name, text in given.items():
@@ -268,6 +271,7 @@ _PARSERS: Mapping[str, Callable[[str], Any]] = {
     "AUDIT_FULL_DAYS": _whole(1, 3650),
     "AUDIT_LOG_DAYS": _whole(1, 3650),
     "MIRROR_RAMP": _on_or_off,
+    "MIRROR_DOORBELL": _one_of("postgres", "redis"),
     "SWEEP_SECONDS": _seconds(0.1, 86400),
     "INTENT_MAX_AGE_DAYS": _whole(1, 365),
     "INTENT_GAP_SECONDS": _seconds(0, 3600),

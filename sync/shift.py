@@ -18,6 +18,7 @@ from sync.builders import Builders
 from sync.changes import Acknowledgement
 from sync.commits import Outcome
 from sync.deps import Deps
+from sync.doorbell import Ears
 from sync.firestore import Firestore
 from sync.meter import Meter
 from sync.metrics import PACE
@@ -46,6 +47,7 @@ class Shift:
         self.rota = Rota()
         self.counts: Counter[str] = Counter()
         self.builders = Builders(self.url, self.senders.wake, deps, self.firestore.name)
+        self.ears = Ears(settings.redis_url, self.senders.wake) if settings.mirror_doorbell == "redis" else None
         self._open: Session | None = None
 
     def tell(self) -> None:
