@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import firebase_admin
@@ -27,7 +28,9 @@ def _run(service: Service, monkeypatch: pytest.MonkeyPatch, story: Any) -> None:
         closing: Coroutine[Any, Any, None] = client._firestore_api.transport.close()
         await closing
 
-    asyncio.run(asyncio.wait_for(tell(), 60))
+    # In a thread: where a browser was started before, this one has a running loop already.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, asyncio.wait_for(tell(), 60)).result()
 
 
 def test_it_writes_reads_and_queries(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:

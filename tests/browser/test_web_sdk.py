@@ -7,10 +7,9 @@ from pathlib import Path
 from playwright.sync_api import Browser
 
 from local.web_sdk import sdk_page
-from tests.browser.conftest import browser
-from tests.conformance.firestore.conftest import Service
+from tests.conformance.firestore.conftest import Service, service
 
-__all__ = ["browser"]
+__all__ = ["service"]  # a fixture
 
 WALK = (Path(__file__).parent / "web_walk.html").read_text()
 RULES = """rules_version = '2';
