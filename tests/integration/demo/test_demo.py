@@ -88,7 +88,7 @@ def contents(record: dict[str, Any]) -> tuple[int, int]:
 def test_ctrl_c_stops_everything_that_was_started(demo: Demo):
     record = demo.start()
     pids = record["processes"].values()
-    assert len(record["processes"]) == 8
+    assert len(record["processes"]) == 9
     assert all(alive(pid) for pid in pids)
 
     demo.end(signal.SIGINT)
