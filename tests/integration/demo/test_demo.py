@@ -81,7 +81,8 @@ def contents(record: dict[str, Any]) -> tuple[int, int]:
         cursor.execute("select (select count(*) from transactions), (select count(*) from changes)")
         rows, marks = cursor.fetchone() or (0, 0)
     assert marks == 0
-    documents = requests.get(f"http://{record['addresses']['firestore']}/_local/documents?path=users", timeout=30).json()
+    address = f"http://{record['addresses']['firestore']}/_local/documents?path=users"
+    documents = requests.get(address, timeout=30).json()
     return rows, len(documents)
 
 
