@@ -81,7 +81,10 @@ class Reading:
 
 @dataclass
 class Comparison:
-    """One user's documents: how many agree, and the damage. `unknown` ghosts have a shape that is not ours to mend."""
+    """One user's documents: how many agree, and the damage. `unknown` ghosts have a shape that is not ours to mend.
+
+    Of those not judged, `acknowledged` are to the byte what a mirror last committed there.
+    """
 
     owner: str
     since: datetime
@@ -91,6 +94,7 @@ class Comparison:
     damage: list[Damage] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     not_judged: list[str] = field(default_factory=list)
+    acknowledged: list[str] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
     ledger_digest: str = ""
     mirror_digest: str = ""
@@ -109,7 +113,8 @@ class Comparison:
         return {
             "user": self.owner.removeprefix("users/"), "documents": self.documents, "equal": self.equal,
             "missing": self.paths("missing"), "ghosts": self.paths("ghost"), "different": self.paths("different"),
-            "unknown": self.unknown, "notJudged": self.not_judged, "repaired": self.repaired, "reads": self.reads,
+            "unknown": self.unknown, "notJudged": self.not_judged, "acknowledged": self.acknowledged,
+            "repaired": self.repaired, "reads": self.reads,
             "digest": {"ledger": self.ledger_digest, "mirror": self.mirror_digest},
         }  # fmt: skip
 
@@ -198,6 +203,7 @@ def compare(
         document, state = found.get(path), states.get(path)
         if path in marked or _newer(state, document, reading.since):
             comparison.not_judged.append(path)
+            comparison.acknowledged.extend([path] if _as_acknowledged(state, document, path) else [])
             continue
         there = None if document is None else digest(document, path)
         wanted = None
@@ -226,6 +232,14 @@ def _newer(state: Held | None, document: Any | None, since: datetime) -> bool:
     if state is None:
         return False
     return state.update_time > (since if document is None else max(since, get_time(document.update_time)))
+
+
+def _as_acknowledged(state: Held | None, document: Any | None, path: str) -> bool:
+    """Whether the document is to the byte what mirror state says of it."""
+    if state is None or document is None:
+        return state is not None and state.deleted and document is None
+    same_commit = not state.deleted and state.update_time == get_time(document.update_time)
+    return same_commit and state.digest == digest(document, path)
 
 
 def _version(state: Held | None, document: Any | None) -> Version:

@@ -9,9 +9,9 @@ nothing is written to Firestore. docs/shapes.md has the states. Called by `lives
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
@@ -28,7 +28,7 @@ from sync.verify import verify
 MARKS_AHEAD = 10_000
 OWNERS_AT_ONCE = 25
 _LOOK_SECONDS = 0.1
-_VERIFY_TRIES = 50
+_VERIFY_TRIES = 20
 
 
 class Standing(NamedTuple):
@@ -338,25 +338,33 @@ def _tell(deps: Deps, told: Told) -> None:
 
 
 def _verify(deps: Deps, told: Told) -> None:
-    """Compares both shapes with the ledger, until every document was judged once. Raises ShapeRefused."""
+    """Compares both shapes with the ledger, until every document was judged once. Raises ShapeRefused.
+
+    Documents that are marked at every look are judged by mirror state (docs/consistency.md, rule 7.7).
+    """
     Living(read_standing(deps).live, deps.shapes).require()
-    unjudged: dict[str, set[str]] | None = None
+    unjudged, doubtful = _left(verify(deps), told)
     for _ in range(_VERIFY_TRIES):
-        waiting: dict[str, set[str]] = {}
-        for user in [None] if unjudged is None else sorted(unjudged):
-            report = verify(deps, user)
-            if any(report[kind] for kind in ("missing", "ghosts", "different")):
-                raise ShapeRefused("the documents differ from the ledger: see `livespend mirror verify --json`")
-            for one in report["perUser"]:
-                before = None if unjudged is None else unjudged[one["user"]]
-                left = set(one["notJudged"]) if before is None else before & set(one["notJudged"])
-                waiting.update({one["user"]: left} if left else {})
-            told("verifying", report["documents"], report["documents"])
-        if not waiting:
+        if not unjudged:
             return
-        unjudged = waiting
         time.sleep(_LOOK_SECONDS)
-    raise ShapeRefused("some documents change too often to be compared: try again")
+        for user in sorted({path.split("/")[1] for path in unjudged}):
+            marked, unknown = _left(verify(deps, user), told)
+            others = {path for path in unjudged | doubtful if path.split("/")[1] != user}
+            unjudged, doubtful = unjudged & (marked | others), doubtful & (unknown | others)
+    if doubtful:
+        raise ShapeRefused(
+            "some documents are marked and not what a mirror wrote: see `livespend mirror verify --json`"
+        )
+
+
+def _left(report: Mapping[str, Any], told: Told) -> tuple[set[str], set[str]]:
+    """Which documents were not judged by the ledger, and which of these not by mirror state. Raises ShapeRefused."""
+    if any(report[kind] for kind in ("missing", "ghosts", "different")):
+        raise ShapeRefused("the documents differ from the ledger: see `livespend mirror verify --json`")
+    told("verifying", report["documents"], report["documents"])
+    unjudged = {path for one in report["perUser"] for path in one["notJudged"]}
+    return unjudged, unjudged - {path for one in report["perUser"] for path in one["acknowledged"]}
 
 
 # --- names ---

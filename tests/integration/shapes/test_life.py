@@ -101,3 +101,33 @@ def test_a_step_out_of_turn_is_refused_by_name(books, mirrored, shaped):
         reshape.build(shaped, 1, untold)
     with pytest.raises(ShapeUnknown):
         reshape.build(shaped, 3, untold)
+
+
+@pytest.fixture
+def built_and_marked(books, mirrored, stopped, shaped, database):
+    """Shape 2 is built and not yet verified, and there is an edit that no mirror takes; answers its document."""
+    ada = books()
+    rows = ada.add(3)
+    mirrored(shapes=TWO_SHAPES)
+    stopped(reshape.build, 2)
+    mirrored(shapes=TWO_SHAPES)
+    database.sql("update live_shapes set state = 'built'")
+    ada.annotate(rows[0], "never without a mark")
+    return f"users/ada/transactions_v2/{rows[0]}"
+
+
+def test_documents_that_are_always_marked_are_verified_by_what_a_mirror_committed(built_and_marked, shaped):
+    reshape.build(shaped, 2, untold)
+
+    assert reshape.read_standing(shaped).live.state == "verified"
+
+
+def test_a_marked_document_that_no_mirror_has_committed_so_is_refused(
+    books, built_and_marked, shaped, firestore_server
+):
+    firestore_server.client().document(built_and_marked).set({"month": "2026-11", "complete": True})
+
+    with pytest.raises(ShapeRefused, match="not what a mirror wrote"):
+        reshape.build(shaped, 2, untold)
+
+    assert reshape.read_standing(shaped).live.state == "built"
