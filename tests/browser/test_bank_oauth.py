@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.conftest import SHOTS
+from tests.fixtures.hosted import hosted
 from tests.fixtures.plaid import PlaidServer
 
 pytestmark = pytest.mark.browser
@@ -34,27 +33,8 @@ _PAGE = """
 @pytest.fixture
 def host(plaid_server: PlaidServer) -> Iterator[str]:
     """A page of another origin on this machine, which also is the address to come back to."""
-    body = _PAGE.format(url=plaid_server.url).encode()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with hosted(_PAGE.format(url=plaid_server.url)) as address:
+        yield address
 
 
 @pytest.fixture

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.conformance.plaid.conftest import read_update
+from tests.fixtures.hosted import hosted
 from tests.fixtures.plaid import PlaidServer
 
 pytestmark = pytest.mark.browser
@@ -37,27 +36,8 @@ _PAGE = """
 @pytest.fixture
 def host(plaid_server: PlaidServer) -> Iterator[str]:
     """The address of a page of another origin on this machine, with the shim in it."""
-    body = _PAGE.format(url=plaid_server.url).encode()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """Silent."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with hosted(_PAGE.format(url=plaid_server.url)) as address:
+        yield address
 
 
 @pytest.fixture
