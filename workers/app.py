@@ -52,6 +52,7 @@ def _configuration() -> dict[str, Any]:
         "broker_url": settings().redis_url,
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
+        "broker_channel_error_retry": True,  # a broker out of memory or disk refuses: connect again, do not end
         "broker_transport_options": {
             "visibility_timeout": _REDELIVER_SECONDS,
             "socket_connect_timeout": 3,

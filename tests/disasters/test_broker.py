@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import resource
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import celery_worker, eventually
 
 _FULL_AT = 200_000
+_REFUSALS = {"disk": "MISCONF", "memory": "maxmemory"}
 
 
 @dataclass
@@ -101,18 +104,23 @@ def pages(linked: Linked) -> None:
     linked.bank.at("C3", page(accounts=[], to="C3"))
 
 
-@pytest.mark.parametrize("full", ["disk"])
+@pytest.mark.parametrize("full", ["disk", "memory"])
 def test_a_full_queue_costs_time_and_no_webhook(
     linked: Linked, broker: Broker, tmp_path: Path, mirrored, assert_mirrored, full: str
 ) -> None:
+    """It refuses the API's bell, the schedule's, and the worker's own word that it has taken a task out."""
     pages(linked)
-    with celery_worker(linked, broker.url, tmp_path, "--beat", "--schedule", str(tmp_path / "beat"), SWEEP_SECONDS="1"):
+    schedule = ("--beat", "--schedule", str(tmp_path / "beat"))
+    with celery_worker(linked, broker.url, tmp_path, *schedule, SWEEP_SECONDS="1") as worker:
         eventually(lambda: "a" in linked.live())
+        os.kill(worker, signal.SIGSTOP)
+        told(linked, broker.url, 1)  # it takes this bell out of a queue that is full by then
         getattr(broker, f"fill_{full}")()
+        told(linked, broker.url, 2)
+        os.kill(worker, signal.SIGCONT)
 
-        told(linked, broker.url, 1)
-
-        assert linked.one("select count(*) from webhook_inbox") == 1
+        assert linked.one("select count(*) from webhook_inbox") == 2
+        eventually(lambda: _REFUSALS[full] in (tmp_path / "worker.log").read_text())
         getattr(broker, f"free_{full}")()
         eventually(lambda: "b" in linked.live())
     mirrored()
