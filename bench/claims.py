@@ -13,9 +13,10 @@ import time
 from typing import Any
 
 from bench.ground import Ground, ground, publish, spread
-from sync.changes import Acknowledgement, Version, acknowledge, clear_dirty
+from sync.changes import Acknowledgement, Version
 from sync.claims import read_claims
 from sync.session import Session, connect, connect_reading
+from sync.settling import acknowledge, clear_dirty
 from sync.shapes import SHAPES
 
 _AT_ONCE = 1_000

@@ -33,13 +33,14 @@ from bench.ground import PROJECT, ROOT, Ground, child, ground, interleave, paire
 from local.listener import owner_client
 from local.postgres import free_port
 from local.processes import Child
-from sync.changes import Acknowledgement, Held, Shown, acknowledge, clear_dirty
+from sync.changes import Acknowledgement, Held, Shown
 from sync.claims import read_claims
 from sync.documents import versioned
 from sync.encode import digest, encode, guarded
 from sync.firestore import Firestore
 from sync.plan import Claim
 from sync.session import connect, connect_reading
+from sync.settling import acknowledge, clear_dirty
 from sync.shapes import SHAPES
 
 _ROUNDS = 5

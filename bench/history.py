@@ -20,7 +20,6 @@ from bench.page_bank import row
 from bench.pulled import timed
 from local.postgres import free_port
 from sync.apply import Target, move_cursor, stage, store
-from sync.changes import acknowledge, clear_dirty
 from sync.claims import read_claims
 from sync.commits import send
 from sync.db import lock_owners, transaction
@@ -30,6 +29,7 @@ from sync.fold import Update, fold
 from sync.pages import Page, read_row
 from sync.plan import Stamp, make_plan
 from sync.session import connect, connect_reading
+from sync.settling import acknowledge, clear_dirty
 from sync.shapes import SHAPES
 
 _MONTH_ROWS = 400

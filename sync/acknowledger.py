@@ -17,11 +17,12 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sync import log
-from sync.changes import Acknowledgement, Connection, Settled, acknowledge, clear_dirty
+from sync.changes import Acknowledgement, Connection
 from sync.meter import Meter
 from sync.pacing import backoff
 from sync.passports import measure_hops, note_hops
 from sync.session import CUT_OFF, connect
+from sync.settling import Settled, acknowledge, clear_dirty
 from sync.shapes import note_turned
 from sync.steps import step
 

@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sync import log
-from sync.changes import Cursor, Live, Marked, OwnerRow, Under, read_marks, read_owners
+from sync.changes import Cursor, Live, Marked, OwnerRow, Under
 from sync.documents import month_name
+from sync.marks import read_marks, read_owners
 from sync.paths import kind_of, plain
 from sync.plan import Claim
 from sync.projection import Documents, months_of

@@ -17,11 +17,12 @@ from typing import Any, TypeAlias
 from psycopg2.extras import Json
 
 from sync import budgets, categories, ledger, splits, users
-from sync.changes import Connection, Cursor, read_owners
+from sync.changes import Connection, Cursor
 from sync.deps import Deps
 from sync.documents import Unshowable
 from sync.encode import Unencodable, encode, nameable
 from sync.errors import DocumentNotParked, ParkedRefused
+from sync.marks import read_owners
 from sync.paths import plain
 from sync.projection import Place, place, project
 

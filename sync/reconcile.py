@@ -14,20 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sync.changes import (
-    Cursor,
-    Held,
-    Live,
-    OwnerRow,
-    Version,
-    read_dropped,
-    read_mirror_state,
-    read_owners,
-    read_parked,
-)
+from sync.changes import Cursor, Held, Live, OwnerRow, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore, Meter
+from sync.marks import read_dropped, read_mirror_state, read_owners, read_parked
 from sync.paths import plain
 from sync.projection import Documents, candidates, place
 from sync.shapes import SHAPES, Living, Shape, expect

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, text
 
-from sync.changes import SHAPES_LOCK, Live
+from sync.changes import Live
 from sync.db import retrying, transaction
 from sync.deps import Deps
 from sync.errors import ShapeRefused, ShapeUnknown
 from sync.paths import collection, edition_of
+from sync.settling import SHAPES_LOCK
 from sync.shapes import Living, Shape
 from sync.steps import step
 from sync.verify import verify

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sync.changes import Cursor, Live, Version, read_owners
+from sync.changes import Cursor, Live, Version
 from sync.deps import Deps
 from sync.documents import Unshowable, versioned
 from sync.encode import Unencodable, encode
 from sync.errors import ShapeRefused, ShapeUnknown
+from sync.marks import read_owners
 from sync.paths import collection, moved, plain
 from sync.session import connect
 from sync.shapes import Living, Shape

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from sync.changes import Cursor, Held, Live, Mark, Marked, OwnerRow, Under, Version, read_known
+from sync.changes import Cursor, Held, Live, Mark, Marked, OwnerRow, Under, Version
 from sync.errors import ShapeUnknown
+from sync.marks import read_known
 from sync.paths import edition_of, moved, names_of, plain
 from sync.projection import KINDS, Documents, FirstMonths, Keys, place, project
 

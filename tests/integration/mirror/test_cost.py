@@ -16,12 +16,13 @@ from click.testing import CliRunner, Result
 
 from local.firestore.plain import Plain
 from sync import cost, cost_report
-from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge
+from sync.changes import Acknowledgement, Held, Shown, Version
 from sync.cost import Indexes, read_indexes
 from sync.encode import delete_write
 from sync.meter import Meter
 from sync.plan import Write
 from sync.settings import Settings
+from sync.settling import acknowledge
 from tests.fixtures.gate import Gate, Refusal
 from workers.cli import livespend
 from workers.mirror_commands import mirror

@@ -6,8 +6,10 @@ import threading
 
 import pytest
 
-from sync.changes import Acknowledgement, Held, Shown, Version, acknowledge, clear_dirty, read_marks
+from sync.changes import Acknowledgement, Held, Shown, Version
+from sync.marks import read_marks
 from sync.session import connect
+from sync.settling import acknowledge, clear_dirty
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ import psycopg2
 import pytest
 
 from sync import reshape
-from sync.changes import SHAPES_LOCK, Acknowledgement, Under, Version, acknowledge
+from sync.changes import Acknowledgement, Under, Version
+from sync.settling import SHAPES_LOCK, acknowledge
 from tests.fixtures.gate import Seen
 from tests.fixtures.shapes import TWO_SHAPES, untold
 
