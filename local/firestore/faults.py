@@ -36,16 +36,9 @@ class Faults:
 
         `{"mute": true}`: listeners stay open and say nothing; what they would have said is lost to them.
         """
-        self.mute = bool(wanted.get("mute"))
         commit = wanted.get("commit")
-        if commit is None:
-            self._commit = None
-            return
-        code = commit.get("code")
-        if code is not None and code not in Code.__members__:
-            raise invalid(f"There is no status code {code}.")
-        delay = float(commit.get("delayMs", 0)) / 1000
-        self._commit = CommitFault(int(commit.get("count", 1)), code and Code[code], bool(commit.get("apply")), delay)
+        self._commit = None if commit is None else _commit_fault(commit)
+        self.mute = bool(wanted.get("mute"))
 
     def clear(self) -> None:
         self._commit = None
@@ -64,6 +57,19 @@ class Faults:
         if fault.count <= 0:
             self._commit = None
         return fault
+
+
+def _commit_fault(wanted: Any) -> CommitFault:
+    if not isinstance(wanted, dict):
+        raise invalid("A commit fault is an object.")
+    code = wanted.get("code")
+    if code is not None and code not in Code.__members__:
+        raise invalid(f"There is no status code {code}.")
+    try:
+        count, delay = int(wanted.get("count", 1)), float(wanted.get("delayMs", 0)) / 1000
+    except (TypeError, ValueError) as problem:
+        raise invalid(f"A commit fault takes numbers: {problem}") from problem
+    return CommitFault(count, code and Code[code], bool(wanted.get("apply")), delay)
 
 
 async def suffer(fault: CommitFault) -> None:

@@ -129,6 +129,10 @@ class Transactions:
             self._ended.append((transaction_id, transaction.holder.began))
             self.locks.release(transaction.holder)
 
+    def known(self, transaction_id: bytes) -> bool:
+        """Whether there is, or lately was, a transaction of this id."""
+        return transaction_id in self._open or transaction_id in dict(self._ended)
+
     def claim(self, transaction_id: bytes, writes: int) -> None:
         """Ends a transaction for its commit; raises ABORTED when a query it has run would now find others."""
         transaction = self.find(transaction_id)

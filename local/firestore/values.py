@@ -8,6 +8,7 @@ for queries (3 and 3.0 too).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from local.firestore import names, pb
@@ -81,7 +82,7 @@ _KEYS = {
 
 
 def check_document(path: str, fields: Any) -> None:
-    """Raises INVALID_ARGUMENT for fields that the service would not store below this path."""
+    """Raises INVALID_ARGUMENT for fields that the service would not store below this path; rounds times."""
     size = 32 + 16 + sum(len(segment.encode()) + 1 for segment in path.split("/"))
     size += _map_size(fields, 1)
     if size > MAX_DOCUMENT_BYTES:
@@ -113,13 +114,11 @@ def _size(value: pb.Value, depth: int) -> int:
         return len(value.string_value.encode()) + 1
     if kind in _FIXED_SIZES:
         return _FIXED_SIZES[kind]
-    if kind == "bytes_value":
-        return len(value.bytes_value)
-    if kind == "reference_value":
-        return len(value.reference_value.encode()) + 16
+    if kind in _CHECKED_SIZES:
+        return _CHECKED_SIZES[kind](value)
     if kind not in {"map_value", "array_value"}:
-        raise invalid(f"A value of kind {kind} cannot be stored.")
-    if depth >= MAX_DEPTH:
+        raise invalid(f"Cannot convert firestore.v1.Value with type {kind or 'unset'}.")
+    if depth > MAX_DEPTH:
         raise invalid(f"Maps and arrays may be nested {MAX_DEPTH} levels deep at most.")
     if kind == "map_value":
         return 1 + _map_size(value.map_value.fields, depth + 1)
@@ -132,12 +131,36 @@ def _element_size(value: pb.Value, depth: int) -> int:
     return _size(value, depth)
 
 
-_FIXED_SIZES: dict[str | None, int] = {
-    None: 1,
-    "null_value": 1,
-    "boolean_value": 1,
-    "integer_value": 8,
-    "double_value": 8,
-    "timestamp_value": 8,
-    "geo_point_value": 16,
+def _time_size(value: pb.Value) -> int:
+    """Times are kept in microseconds, rounded down."""
+    time = value.timestamp_value
+    if not (_FIRST_SECOND <= time.seconds <= _LAST_SECOND and 0 <= time.nanos < 1_000_000_000):
+        raise invalid("A timestamp must lie between the years 1 and 9999.")
+    if time.nanos % 1000:
+        time.nanos -= time.nanos % 1000
+    return 8
+
+
+def _point_size(value: pb.Value) -> int:
+    point = value.geo_point_value
+    if not -90 <= point.latitude <= 90:
+        raise invalid(f"Geo point latitude '{point.latitude}' outside permitted range -90.0 to 90.0.")
+    if not -180 <= point.longitude <= 180:
+        raise invalid(f"Geo point longitude '{point.longitude}' outside permitted range -180.0 to 180.0.")
+    return 16
+
+
+def _reference_size(value: pb.Value) -> int:
+    name = value.reference_value
+    names.document_path(names.database_of(name), name)
+    return len(name.encode()) + 16
+
+
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
+_FIXED_SIZES: dict[str | None, int] = {"null_value": 1, "boolean_value": 1, "integer_value": 8, "double_value": 8}
+_CHECKED_SIZES: dict[str | None, Callable[[pb.Value], int]] = {
+    "bytes_value": lambda value: len(value.bytes_value),
+    "timestamp_value": _time_size,
+    "geo_point_value": _point_size,
+    "reference_value": _reference_size,
 }

@@ -21,6 +21,8 @@ from local.firestore.rules.coverage import Coverage
 from local.firestore.rules.coverage_page import page
 from local.firestore.storage.transfer import export_lines, import_lines
 
+IMPORT = "/_local/import"
+
 
 class Admin:
     """Clears, loads rules, orders faults, counts and dumps."""
@@ -43,7 +45,7 @@ class Admin:
             web.delete("/_local/stats", self._reset_stats),
             web.get("/_local/documents", self._dump),
             web.get("/_local/export", self._export),
-            web.post("/_local/import", self._import),
+            web.post(IMPORT, self._import),
         ]
 
     async def _ok(self, _request: web.Request) -> web.Response:
@@ -55,11 +57,9 @@ class Admin:
         return web.json_response({})
 
     async def _load_rules(self, request: web.Request) -> web.Response:
-        files = read_json(await request.read()).get("rules", {}).get("files", [])
-        if len(files) != 1:
-            raise invalid("Exactly one rules file is expected.")
+        text = _only_file(read_json(await request.read()))
         try:
-            self._engine.load_rules(files[0]["content"], request.match_info["project"])
+            self._engine.load_rules(text, request.match_info["project"])
         except ValueError as problem:
             return web.Response(text=f"INVALID_ARGUMENT: {problem}", status=400)
         return web.json_response({})
@@ -104,8 +104,16 @@ class Admin:
         return web.Response(text=text, content_type="application/x-ndjson")
 
     async def _import(self, request: web.Request) -> web.Response:
-        text = (await request.read()).decode("utf-8", "replace")
+        # As large as the documents are: no limit.
+        text = (await request.clone(client_max_size=0).read()).decode("utf-8", "replace")
         return web.json_response({"documents": import_lines(self._engine, text.split("\n"))})
+
+
+def _only_file(body: dict[str, Any]) -> str:
+    match body:
+        case {"rules": {"files": [{"content": str(text)}]}}:
+            return text
+    raise invalid("Exactly one rules file is expected, as text.")
 
 
 def dump(engine: Engine, project: str, prefix: str = "") -> dict[str, dict[str, Any]]:

@@ -1,7 +1,7 @@
 """gRPC: the method table as a generic handler, raw messages in and out.
 
-Every stream keeps an outbox, so a slow reader delays nobody; one that does not read at all is cut off when its
-outbox is full. Stopping ends all streams with UNAVAILABLE first: clients reconnect by themselves.
+Every stream keeps an outbox, so a slow reader delays nobody; one that does not read at all is cut off (outbox.py).
+Stopping ends all streams with UNAVAILABLE first: clients reconnect by themselves.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, NoReturn
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from local.firestore.access import caller_of
+from local.firestore.adapters.outbox import Outbox
 from local.firestore.engine import Engine
-from local.firestore.errors import Code, FirestoreError
+from local.firestore.errors import Code, FirestoreError, invalid
 from local.firestore.rpc.call import Call
 from local.firestore.rpc.table import SERVICE, Method, Stream, methods, streams
 
-MAX_OUTBOX = 250_000
 _MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 _OPTIONS = [
     ("grpc.max_receive_message_length", _MAX_MESSAGE_BYTES),
@@ -38,7 +39,7 @@ class GrpcService(grpc.GenericRpcHandler):  # type: ignore[misc]
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._outboxes: set[asyncio.Queue[Any]] = set()
+        self._outboxes: set[Outbox] = set()
         self._handlers = {name: self._unary(method) for name, method in methods().items()}
         self._handlers.update((name, self._streaming(stream)) for name, stream in streams().items())
         self._server = grpc.aio.server(options=_OPTIONS)
@@ -51,7 +52,7 @@ class GrpcService(grpc.GenericRpcHandler):  # type: ignore[misc]
     async def stop(self, grace_seconds: float) -> None:
         """Ends all streams with UNAVAILABLE, then the server."""
         for outbox in self._outboxes:
-            outbox.put_nowait(FirestoreError(Code.UNAVAILABLE, "The server is shutting down."))
+            outbox.end(FirestoreError(Code.UNAVAILABLE, "The server is shutting down."))
         await self._server.stop(grace_seconds)
 
     def service(self, handler_call_details: Any) -> Any:
@@ -63,21 +64,21 @@ class GrpcService(grpc.GenericRpcHandler):  # type: ignore[misc]
     def _unary(self, method: Method) -> Any:
         make = grpc.unary_stream_rpc_method_handler if method.streams else grpc.unary_unary_rpc_method_handler
         function = self._many_answers(method) if method.streams else self._one_answer(method)
-        return make(function, method.request.FromString, _serialise)
+        return make(function, None, _serialise)
 
     def _one_answer(self, method: Method) -> Callable[..., Any]:
-        async def handle(request: Any, context: Any) -> Any:
+        async def handle(data: bytes, context: Any) -> Any:
             try:
-                return await method.function(self._call(context), request)
+                return await method.function(self._call(context), _parse(method.request, data))
             except Exception as problem:
                 await _abort(context, problem)
 
         return handle
 
     def _many_answers(self, method: Method) -> Callable[..., Any]:
-        async def handle(request: Any, context: Any) -> AsyncIterator[Any]:
+        async def handle(data: bytes, context: Any) -> AsyncIterator[Any]:
             try:
-                answers = await method.function(self._call(context), request)
+                answers = await method.function(self._call(context), _parse(method.request, data))
             except Exception as problem:
                 await _abort(context, problem)
             for answer in answers:
@@ -86,17 +87,16 @@ class GrpcService(grpc.GenericRpcHandler):  # type: ignore[misc]
         return handle
 
     def _streaming(self, stream: Stream) -> Any:
-        async def handle(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-            outbox: asyncio.Queue[Any] = asyncio.Queue()
+        async def handle(requests: AsyncIterator[bytes], context: Any) -> AsyncIterator[bytes]:
+            outbox = Outbox(stream.request.DESCRIPTOR.name.removesuffix("Request"))
             self._outboxes.add(outbox)
             feeder = None
             try:
-                session = stream.session(self._call(context), lambda answer: _put(outbox, answer))
-                feeder = asyncio.create_task(_feed(requests, session, outbox))
-                while (answer := await outbox.get()) is not None:
-                    if isinstance(answer, Exception):
-                        raise answer
-                    yield answer
+                session = stream.session(self._call(context), _sender(outbox))
+                outbox.on_cut = session.close
+                feeder = asyncio.create_task(_feed(requests, stream, session, outbox))
+                while (message := await outbox.get()) is not None:
+                    yield message
             except Exception as problem:
                 await _abort(context, problem)
             finally:
@@ -105,28 +105,38 @@ class GrpcService(grpc.GenericRpcHandler):  # type: ignore[misc]
                     feeder.cancel()
                     session.close()
 
-        return grpc.stream_stream_rpc_method_handler(handle, stream.request.FromString, _serialise)
+        return grpc.stream_stream_rpc_method_handler(handle)
 
     def _call(self, context: Any) -> Call:
         metadata = dict(context.invocation_metadata() or ())
         return Call(self._engine, caller_of(metadata.get("authorization")))
 
 
-async def _feed(requests: AsyncIterator[Any], session: Any, outbox: asyncio.Queue[Any]) -> None:
+async def _feed(requests: AsyncIterator[bytes], stream: Stream, session: Any, outbox: Outbox) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         try:
-            async for request in requests:
-                await session.receive(request)
-            outbox.put_nowait(None)
+            async for data in requests:
+                with outbox.asked():
+                    await session.receive(_parse(stream.request, data))
+                await outbox.room()
+            outbox.end()
         except Exception as problem:
-            outbox.put_nowait(problem)
+            outbox.end(problem)
 
 
-def _put(outbox: asyncio.Queue[Any], answer: Any) -> None:
-    if outbox.qsize() < MAX_OUTBOX:
-        outbox.put_nowait(answer)
-    elif outbox.qsize() == MAX_OUTBOX:
-        outbox.put_nowait(FirestoreError(Code.RESOURCE_EXHAUSTED, "The stream is not being read."))
+def _sender(outbox: Outbox) -> Callable[[Any], None]:
+    def send(answer: Any) -> None:
+        if not outbox.ended:
+            outbox.put(_serialise(answer))
+
+    return send
+
+
+def _parse(message_class: Any, data: bytes) -> Any:
+    try:
+        return message_class.FromString(data)
+    except DecodeError as problem:
+        raise invalid(f"The request is no {message_class.DESCRIPTOR.name}: {problem}") from problem
 
 
 async def _abort(context: Any, problem: Exception) -> NoReturn:

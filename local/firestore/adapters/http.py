@@ -6,18 +6,22 @@ preflight gets back the headers that it asks for.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from local.firestore.adapters.admin import Admin
+from local.firestore.adapters.admin import IMPORT, Admin
 from local.firestore.adapters.rest import Rest, refusal
 from local.firestore.adapters.viewer import Viewer
 from local.firestore.adapters.webchannel import WebChannel
-from local.firestore.errors import Code, FirestoreError
+from local.firestore.errors import Code, FirestoreError, invalid
+from local.firestore.rpc.writes import too_large
 
-_MAX_BODY = 64 * 1024 * 1024
+# Ten megabytes of protobuf may be thrice that as the JSON of a form.
+_MAX_BODY = 32 * 1024 * 1024
+_BODY_SECONDS = 30.0
 _PRIVATE = ("/_local/", "/emulator/")
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -25,7 +29,7 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def application(webchannel: WebChannel, rest: Rest, admin: Admin, viewer: Viewer) -> web.Application:
     """Everything that is spoken over HTTP/1.1."""
-    app = web.Application(client_max_size=_MAX_BODY, middlewares=[_preflight, _errors])
+    app = web.Application(client_max_size=_MAX_BODY, middlewares=[_preflight, _errors, _whole_body])
     app.add_routes([*webchannel.routes(), *rest.routes(), *admin.routes(), *viewer.routes()])
     app.on_response_prepare.append(_add_cors)
     return app
@@ -47,12 +51,29 @@ async def _errors(request: web.Request, handler: _Handler) -> web.StreamResponse
     except web.HTTPException as problem:
         if problem.status == 404:
             return refusal(FirestoreError(Code.NOT_FOUND, f"There is nothing at {request.path}."))
+        if problem.status == 413:
+            return refusal(too_large())
         raise
-    except (ConnectionResetError, TimeoutError):
+    except web.RequestPayloadError as problem:
+        return refusal(invalid(f"The request's body cannot be read: {problem}"))
+    except ConnectionResetError:
         raise
     except Exception as problem:
         _log.exception("A call failed.")
         return refusal(FirestoreError(Code.INTERNAL, f"{type(problem).__name__}: {problem}"))
+
+
+@web.middleware
+async def _whole_body(request: web.Request, handler: _Handler) -> web.StreamResponse:
+    """Takes the body in before anything is done, if it is not too large and does come."""
+    if request.can_read_body and request.path != IMPORT:
+        if (request.content_length or 0) > _MAX_BODY:
+            raise too_large()
+        try:
+            await asyncio.wait_for(request.read(), _BODY_SECONDS)
+        except TimeoutError as problem:
+            raise FirestoreError(Code.DEADLINE_EXCEEDED, "The rest of the request did not come.") from problem
+    return await handler(request)
 
 
 async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:

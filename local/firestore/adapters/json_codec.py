@@ -36,7 +36,7 @@ def read_json(text: str | bytes) -> dict[str, Any]:
     """A JSON object; raises INVALID_ARGUMENT for anything else."""
     try:
         body = json.loads(text) if text else {}
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise invalid(f"Invalid JSON payload received. {problem}") from problem
     if not isinstance(body, dict):
         raise invalid("Invalid JSON payload received. An object is expected.")

@@ -6,7 +6,6 @@ follows the last colon, because document ids may hold nearly anything.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
@@ -65,13 +64,15 @@ class Rest:
     async def _get(self, request: web.Request) -> web.Response:
         name = _name(request)
         if _is_document(name):
-            return await self._call(request, "GetDocument", {"name": name, **_mask(request, "mask")})
+            return await self._call(
+                request, "GetDocument", {"name": name, **_moment(request), **_mask(request, "mask")}
+            )
         parent, _, collection = name.rpartition("/")
-        body: dict[str, Any] = {"parent": parent, "collectionId": collection, **_mask(request, "mask")}
+        body: dict[str, Any] = {"parent": parent, "collectionId": collection, **_moment(request)}
         for key in ("pageSize", "pageToken", "orderBy", "showMissing"):
             if key in request.query:
                 body[key] = _query_value(key, request.query[key])
-        return await self._call(request, "ListDocuments", body)
+        return await self._call(request, "ListDocuments", {**body, **_mask(request, "mask")})
 
     async def _patch(self, request: web.Request) -> web.Response:
         document = {**await _body(request), "name": _name(request)}
@@ -118,6 +119,10 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return read_json(await request.read())
 
 
+def _moment(request: web.Request) -> dict[str, Any]:
+    return {key: request.query[key] for key in ("transaction", "readTime") if key in request.query}
+
+
 def _mask(request: web.Request, key: str) -> dict[str, Any]:
     paths = request.query.getall(f"{key}.fieldPaths", [])
     return {key: {"fieldPaths": paths}} if paths else {}
@@ -135,4 +140,4 @@ def _condition(request: web.Request) -> dict[str, Any]:
 def _query_value(key: str, text: str) -> Any:
     if key == "showMissing":
         return text == "true"
-    return json.loads(text) if key == "pageSize" and text.isdecimal() else text
+    return text

@@ -12,12 +12,14 @@ import contextlib
 import secrets
 import time
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import parse_qsl
 
 from aiohttp import web
 
 from local.firestore.access import caller_of
 from local.firestore.adapters.channel import Channel, frame
+from local.firestore.adapters.json_codec import read_json
 from local.firestore.engine import Engine
 from local.firestore.errors import Code, FirestoreError, invalid
 from local.firestore.rpc.call import Call
@@ -27,6 +29,9 @@ _PROTOCOL_VERSION = 8
 _SERVER_VERSION = 14
 _KEEPALIVE_SECONDS = 20.0
 _ABANDONED_SECONDS = 90.0
+_GET_BYTES = 4 * 1024 * 1024
+_MAX_FORM_FIELDS = 10_000
+_NUMBER_DIGITS = 15
 _NOOP = '["noop"]'
 
 
@@ -63,10 +68,11 @@ class WebChannel:
         self._channels.clear()
 
     async def _post(self, request: web.Request) -> web.StreamResponse:
-        form = dict(parse_qsl((await request.read()).decode("utf-8", "replace"), keep_blank_values=True))
+        form = _form(await request.read())
+        first, messages = _number(form.get("ofs", "0")), _messages(form)
         sid = request.query.get("SID")
         if sid is None:
-            return self._open(request, form)
+            return self._open(request, form, first, messages)
         if request.query.get("TYPE") == "terminate":
             self._drop(sid)
             return _text("")
@@ -76,12 +82,14 @@ class WebChannel:
         channel.seen = time.monotonic()
         if "AID" in request.query:
             channel.acknowledge(_number(request.query["AID"]))
-        channel.post(_number(form.get("ofs", "0")), _messages(form))
+        channel.post(first, messages)
         # One turn of the loop lets the messages be handled: the reply then counts the answers to them.
         await asyncio.sleep(0)
         return web.Response(body=frame(channel.status()), content_type="text/plain")
 
-    def _open(self, request: web.Request, form: dict[str, str]) -> web.Response:
+    def _open(
+        self, request: web.Request, form: dict[str, str], first: int, messages: list[dict[str, Any]]
+    ) -> web.Response:
         if self._stopping:
             return _text("The server is shutting down.", 503)
         stream = self._streams.get(request.match_info["method"])
@@ -90,7 +98,7 @@ class WebChannel:
         call = Call(self._engine, caller_of(_header(form, "authorization")))
         channel = Channel(secrets.token_urlsafe(16), call, stream)
         self._channels[channel.sid] = channel
-        channel.post(_number(form.get("ofs", "0")), _messages(form))
+        channel.post(first, messages)
         hello = f'[[0,["c","{channel.sid}","",{_PROTOCOL_VERSION},{_SERVER_VERSION},{int(self._keepalive * 1000)}]]]'
         return web.Response(
             body=frame(hello), content_type="text/plain", headers={"X-HTTP-Session-Id": secrets.token_urlsafe(12)}
@@ -101,27 +109,32 @@ class WebChannel:
         if channel is None:
             return _unknown()
         holder = object()
-        channel.holder = holder
-        channel.wake.set()
         channel.acknowledge(_number(request.query.get("AID", "0")))
+        channel.holder = holder
+        channel.hang_up = request.transport.abort if request.transport is not None else None
+        channel.wake.set()
         channel.rewind()
         response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache"})
         await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):
             await self._stream(channel, holder, response, once=request.query.get("CI") == "1")
         if channel.holder is holder:
-            channel.holder = None
+            channel.holder = channel.hang_up = None
             channel.seen = time.monotonic()
         return response
 
     async def _stream(self, channel: Channel, holder: object, response: web.StreamResponse, *, once: bool) -> None:
         if not once and channel.drained and not channel.closed:
             channel.push(_NOOP)
+        written = 0
         while channel.holder is holder:
             arrays = channel.take()
             if arrays:
-                await response.write(frame(f"[{','.join(arrays)}]"))
-                if once and channel.drained:
+                chunk = frame(f"[{','.join(arrays)}]")
+                await response.write(chunk)
+                written += len(chunk)
+                # A browser says what it has seen when it opens the next GET: without an end nothing could be dropped.
+                if (once and channel.drained) or written > _GET_BYTES:
                     return
                 continue
             if channel.closed:
@@ -147,8 +160,19 @@ class WebChannel:
                     self._drop(channel.sid)
 
 
-def _messages(form: dict[str, str]) -> list[str]:
-    return [form.get(f"req{position}___data__", "") for position in range(_number(form.get("count", "0")))]
+def _form(body: bytes) -> dict[str, str]:
+    try:
+        text = body.decode()
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FORM_FIELDS))
+    except ValueError as problem:
+        raise invalid(f"The form of a channel cannot be read: {problem}") from problem
+
+
+def _messages(form: dict[str, str]) -> list[dict[str, Any]]:
+    count = _number(form.get("count", "0"))
+    if count > len(form):
+        raise invalid(f"{count} messages were announced, and fewer are here.")
+    return [read_json(form.get(f"req{position}___data__", "")) for position in range(count)]
 
 
 def _header(form: dict[str, str], wanted: str) -> str | None:
@@ -160,10 +184,9 @@ def _header(form: dict[str, str], wanted: str) -> str | None:
 
 
 def _number(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError as problem:
-        raise invalid(f'"{text}" is no number.') from problem
+    if not text.isdecimal() or len(text) > _NUMBER_DIGITS:
+        raise invalid(f'"{text[:60]}" is no number.')
+    return int(text)
 
 
 def _unknown() -> web.Response:

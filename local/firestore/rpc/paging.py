@@ -17,6 +17,16 @@ def offset_of(token: str) -> int:
     if not token:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(token))
+        position = int(base64.urlsafe_b64decode(token))
     except ValueError as problem:
         raise invalid("The page token is invalid.") from problem
+    if position < 0:
+        raise invalid("The page token is invalid.")
+    return position
+
+
+def size_of(page_size: int) -> int | None:
+    """The page's size, None where none is given; raises INVALID_ARGUMENT."""
+    if page_size < 0:
+        raise invalid("Page size must be nonnegative.")
+    return page_size or None

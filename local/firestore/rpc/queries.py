@@ -14,7 +14,7 @@ from local.firestore.query.order import Order
 from local.firestore.query.plan import Plan, make_plan
 from local.firestore.query.run import in_order, shown
 from local.firestore.rpc.call import Call, Moment, Site
-from local.firestore.rpc.paging import offset_of, token_of
+from local.firestore.rpc.paging import offset_of, size_of, token_of
 
 
 async def run_query(call: Call, request: Any) -> list[Any]:
@@ -65,7 +65,7 @@ async def partition_query(call: Call, request: Any) -> Any:
     names = [found.record.path for found in in_order(plan, site.database.reader(at))]
     cuts = _cuts(names, request.partition_count)
     start = offset_of(request.page_token)
-    stop = start + request.page_size if request.page_size > 0 else len(cuts)
+    stop = start + (size_of(request.page_size) or len(cuts))
     answer = pb.rpc_message("PartitionQueryResponse")()
     for name in cuts[start:stop]:
         answer.partitions.add(before=True).values.add().reference_value = f"{site.database.root}/{name}"

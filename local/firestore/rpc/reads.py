@@ -10,7 +10,7 @@ from local.firestore.query.order import Order
 from local.firestore.query.plan import Plan, make_plan
 from local.firestore.query.run import in_order
 from local.firestore.rpc.call import Call, Moment, Site, masked
-from local.firestore.rpc.paging import offset_of, token_of
+from local.firestore.rpc.paging import offset_of, size_of, token_of
 
 _MAX_PAGE = 300
 
@@ -59,7 +59,7 @@ async def list_documents(call: Call, request: Any) -> Any:
         site.gate.admin_only()
     await moment.remember(plan)
     documents = _listed(site, moment, plan, request)
-    size = min(request.page_size, _MAX_PAGE) if request.page_size > 0 else _MAX_PAGE
+    size = min(size_of(request.page_size) or _MAX_PAGE, _MAX_PAGE)
     start = offset_of(request.page_token)
     answer = pb.rpc_message("ListDocumentsResponse")()
     for document in documents[start : start + size]:
@@ -77,7 +77,8 @@ async def list_collection_ids(call: Call, request: Any) -> Any:
         raise FirestoreError(Code.UNIMPLEMENTED, "The local Firestore does not serve ListCollectionIds at a read_time.")
     ids = site.database.store.collection_ids(names.parent_path(site.database.name, request.parent))
     start = offset_of(request.page_token)
-    stop = start + request.page_size if request.page_size > 0 else None
+    size = size_of(request.page_size)
+    stop = None if size is None else start + size
     answer = pb.rpc_message("ListCollectionIdsResponse")(collection_ids=ids[start:stop])
     if stop is not None and len(ids) > stop:
         answer.next_page_token = token_of(stop)

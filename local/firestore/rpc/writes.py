@@ -32,6 +32,8 @@ async def batch_write(call: Call, request: Any) -> Any:
     intents = [read_intent(site.database.name, write) for write in request.writes]
     if len({intent.path for intent in intents}) < len(intents):
         raise invalid("Cannot write to the same document multiple times in a single request.")
+    for intent in intents:
+        intent.check()
     answer = pb.rpc_message("BatchWriteResponse")()
     for intent in intents:
         result, status = answer.write_results.add(), answer.status.add()
@@ -45,6 +47,9 @@ async def batch_write(call: Call, request: Any) -> Any:
 
 async def create_document(call: Call, request: Any) -> Any:
     """A new document; ALREADY_EXISTS where there is one, a random id where none is given."""
+    check_size(request)
+    if request.document.name:
+        raise invalid("document.name must not be set")
     site = call.within(request.parent)
     parent = names.parent_path(site.database.name, request.parent)
     collection = names.collection_path(parent, request.collection_id)
@@ -86,10 +91,12 @@ async def begin_transaction(call: Call, request: Any) -> Any:
 
 
 async def rollback(call: Call, request: Any) -> Any:
-    """Forgets a transaction; unknown ones are no error."""
+    """Forgets a transaction; one that has ended is no error, one that never was is."""
     from google.protobuf.empty_pb2 import Empty
 
     site = call.within(request.database)
+    if not site.transactions.known(request.transaction):
+        raise invalid("Invalid transaction.")
     site.transactions.end(request.transaction)
     return Empty()
 
@@ -126,7 +133,12 @@ async def _locked(site: Site, intents: Sequence[Intent], transaction: bytes) -> 
 def check_size(request: Any) -> None:
     """Raises INVALID_ARGUMENT for a request beyond the service's limit."""
     if request.ByteSize() > MAX_REQUEST_BYTES:
-        raise invalid(f"Request payload size exceeds the limit: {MAX_REQUEST_BYTES} bytes.")
+        raise too_large()
+
+
+def too_large() -> FirestoreError:
+    """The refusal of a request beyond the service's limit."""
+    return invalid(f"Request payload size exceeds the limit: {MAX_REQUEST_BYTES} bytes.")
 
 
 def _stored(site: Site, name: str, request: Any) -> pb.Document:

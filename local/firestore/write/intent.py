@@ -38,6 +38,10 @@ class Intent:
         check_document(self.path, content.fields)
         return content, answers
 
+    def check(self) -> None:
+        """Raises INVALID_ARGUMENT for values that no document may hold."""
+        check_document(self.path, self.write.update.fields)
+
 
 def read_intent(database: str, write: pb.Write) -> Intent:
     """Takes a Write message apart; raises INVALID_ARGUMENT when it makes no sense."""
@@ -46,8 +50,12 @@ def read_intent(database: str, write: pb.Write) -> Intent:
     if operation == "update":
         return Intent("update", document_path(database, write.update.name), condition, write)
     if operation == "delete":
+        if write.HasField("update_mask"):
+            raise invalid("A delete must not specify a document mask.")
         return Intent("delete", document_path(database, write.delete), condition, write)
     if operation == "transform":
+        if not write.transform.field_transforms:
+            raise invalid("The list of FieldTransform must not be empty.")
         return Intent("update", document_path(database, write.transform.document), condition, write)
     verified = _verified_name(write)
     if verified is None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -17,42 +15,11 @@ from typing import Any
 import pytest
 
 from tests.conformance.firestore.conftest import Events
-from tests.conformance.firestore.wire import Browser, http_call, query_target
+from tests.conformance.firestore.process import Process
+from tests.conformance.firestore.wire import Browser, query_target
 from tests.fixtures.firestore import owner_client
 
 PROJECT = "demo-livespend"
-
-
-class Process:
-    """`python -m local.firestore` on a fixed port with a data directory."""
-
-    def __init__(self, data: Path) -> None:
-        self.data = data
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.address = f"127.0.0.1:{probe.getsockname()[1]}"
-        self._process: subprocess.Popen[str] | None = None
-        self.start()
-
-    def start(self) -> None:
-        port = self.address.rpartition(":")[2]
-        command = [sys.executable, "-m", "local.firestore", "--port", port, "--data", str(self.data)]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert "local Firestore on" in self._process.stdout.readline()
-
-    def end(self, how: signal.Signals) -> float:
-        """Signals the process and waits; answers the seconds that took."""
-        assert self._process is not None
-        began = time.monotonic()
-        self._process.send_signal(how)
-        self._process.wait(10)
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        return time.monotonic() - began
-
-    def running(self) -> bool:
-        return self._process is not None and self._process.poll() is None
 
 
 @pytest.fixture
@@ -153,17 +120,6 @@ def test_broken_rules_keep_the_server_from_starting(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "local.firestore", "--port", "0", "--rules", str(rules)]
     refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     assert (refused.returncode, "3" in refused.stderr) == (2, True)
-
-
-def test_garbage_on_the_port_harms_nobody(process: Process) -> None:
-    host, _, port = process.address.partition(":")
-    half = b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\n"
-    for garbage in (os.urandom(2000), b"PRI * HTTP/2.0\r\n\r\nnonsense", b"P", half):
-        with socket.create_connection((host, int(port)), timeout=5) as connection, contextlib.suppress(OSError):
-            connection.sendall(garbage)
-            connection.settimeout(0.2)
-            connection.recv(100)
-    assert http_call(process.address, "GET", "/")[0] == 200
 
 
 def _write_until_refused(client: Any, which: int, acknowledged: list[tuple[int, Any]]) -> None:
