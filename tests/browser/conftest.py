@@ -60,6 +60,11 @@ class Screen:
         self.page.keyboard.press("Enter")
         expect(self.page.get_by_role("heading", name="Transactions", exact=True)).to_be_visible()
 
+    def menu(self, item: str) -> None:
+        """Chooses an item of the person's own menu."""
+        self.page.get_by_role("button", name="Account of").click()
+        self.page.get_by_role("menuitem", name=item).click()
+
     def row(self, entry_id: str):
         return self.page.locator(f'[data-path$="/transactions/{entry_id}"]')
 

@@ -70,6 +70,11 @@ def test_edits_made_offline_outlive_a_reload_and_are_applied_once(
     form.get_by_role("button", name="Add expense").click()
     expect(form).to_be_hidden(timeout=30_000)
     edits(screen, 2)
+    screen.menu("Sign out")
+    asked = page.get_by_role("dialog", name="Sign out and lose edits?")
+    expect(asked).to_contain_text("2 edits have not reached Livespend")
+    asked.get_by_role("button", name="Cancel").click()
+    expect(asked).to_be_hidden()
 
     # The page's own server is gone too while offline: closing and opening again is the reload that a person has.
     page.close()

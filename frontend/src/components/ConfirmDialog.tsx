@@ -7,12 +7,23 @@ export interface ConfirmDialogProps {
   children: ReactNode;
   confirm: string;
   busy: boolean;
+  /** False while something has to be typed first. */
+  ready?: boolean;
   onConfirm: () => void;
   onCancel: () => void;
 }
 
 /** For what cannot be undone by a click. The harmless answer has the focus. */
-export function ConfirmDialog({ opened, title, children, confirm, busy, onConfirm, onCancel }: ConfirmDialogProps) {
+export function ConfirmDialog({
+  opened,
+  title,
+  children,
+  confirm,
+  busy,
+  ready = true,
+  onConfirm,
+  onCancel,
+}: ConfirmDialogProps) {
   return (
     <Modal opened={opened} onClose={onCancel} title={title} centered>
       <Stack>
@@ -23,7 +34,7 @@ export function ConfirmDialog({ opened, title, children, confirm, busy, onConfir
           <Button variant="default" onClick={onCancel} data-autofocus>
             Cancel
           </Button>
-          <Button color="red" onClick={onConfirm} loading={busy}>
+          <Button color="red" onClick={onConfirm} loading={busy} disabled={!ready}>
             {confirm}
           </Button>
         </Group>

@@ -14,10 +14,13 @@ export const UID = "u";
 export interface DeskProps {
   store: LiveStore;
   children: ReactNode;
+  /** Edits that wait on this device. */
+  unsent?: number;
+  user?: Partial<User>;
 }
 
 /** Somebody signed in, with the real store and the real API client; only Firestore's listeners are missing. */
-export function Desk({ store, children }: DeskProps) {
+export function Desk({ store, children, unsent = 0, user = {} }: DeskProps) {
   const [queries] = useState(() => new QueryClient());
   const [services] = useState(() => ({
     config: {
@@ -29,10 +32,10 @@ export function Desk({ store, children }: DeskProps) {
       release: null,
     },
     api: new Api(() => Promise.resolve("token")),
-    user: { uid: UID } as User,
+    user: { uid: UID, providerData: [], ...user } as unknown as User,
     live: {
       uid: UID,
-      intents: { holds: () => false, leave: () => Promise.resolve() },
+      intents: { holds: () => false, keeps: () => false, unsent: () => unsent, leave: () => Promise.resolve() },
       store,
       documentPath: (name: string, id: string) => `users/${UID}/${name}/${id}`,
       report: (event: LiveEvent) => store.setState((state) => applyEvent(state, event, UID)),

@@ -98,6 +98,15 @@ export function useEditsOnTheirWay(): number {
   return useStore(useServices().live.store, (state) => state.guesses.length);
 }
 
+/** Edits that the ledger may never hear of if the person leaves now: being sent, or kept and not yet in Firestore. */
+export function useUnsentEdits(): number {
+  const { live } = useServices();
+  return useStore(live.store, ({ guesses }) => {
+    const sending = guesses.filter(({ id, awaits }) => awaits === null && !live.intents.keeps(id));
+    return sending.length + live.intents.unsent();
+  });
+}
+
 const cache = new WeakMap<LiveDocument, Map<unknown, Read<unknown>[]>>();
 
 /** One result or none. Kept per document: an unchanged document is checked once and keeps its identity. */

@@ -41,12 +41,13 @@ class Desk implements Post {
     this.#watchers.get(id)?.(receipt);
   }
 
-  queue(): IntentQueue {
+  queue(owner = "u"): IntentQueue {
     return new IntentQueue(
       this,
       (event) => this.events.push(event),
       (trouble, receipt) => this.told.push([trouble, receipt]),
       () => ({ epoch: 1, number: 7 }),
+      owner,
     );
   }
 }
@@ -118,4 +119,40 @@ test("what the rules deny for good is given up with words, what is there already
   expect(desk.told.map(([, receipt]) => receipt.reason)).toEqual(["not-admitted"]);
   vi.useRealTimers();
   queue.close();
+});
+
+test("what waits on this device is counted until Firestore has it", async () => {
+  const desk = new Desk();
+  desk.online = false;
+  const queue = desk.queue();
+  await queue.leave(wish("1", "one"));
+  expect([queue.unsent(), queue.keeps("1"), queue.keeps("2")]).toEqual([1, true, false]);
+  queue.close();
+
+  desk.online = true;
+  const again = desk.queue();
+  await vi.waitFor(() => expect(again.unsent()).toBe(0));
+  expect(again.holds(ROW)).toBe(true);
+  again.close();
+});
+
+test("an edit that ends after its person has signed out is not left for the next", async () => {
+  const desk = new Desk();
+  const queue = desk.queue("ada");
+  queue.close();
+  await queue.leave(wish("1", "one"));
+  const next = desk.queue("bob");
+  expect(next.unsent()).toBe(0);
+  next.close();
+
+  desk.online = false;
+  const other = desk.queue("ada");
+  await other.leave(wish("2", "two"));
+  other.close();
+  desk.online = true;
+  const bob = desk.queue("bob");
+  expect(bob.unsent()).toBe(0);
+  await bob.leave(wish("3", "three"));
+  await vi.waitFor(() => expect(desk.created.map(({ id }) => id)).toEqual(["3"]));
+  bob.close();
 });

@@ -36,7 +36,13 @@ const entrySchema = v.object({
 });
 type Entry = v.InferOutput<typeof entrySchema>;
 
-const keptSchema = v.object({ device: v.string(), sequence: v.number(), entries: v.array(entrySchema) });
+/** `owner`: who it is kept for. What an edit leaves that ends after its person has signed out is nobody's. */
+const keptSchema = v.object({
+  owner: v.optional(v.string()),
+  device: v.string(),
+  sequence: v.number(),
+  entries: v.array(entrySchema),
+});
 type Kept = v.InferOutput<typeof keptSchema>;
 
 export const receiptSchema = v.object({
@@ -63,6 +69,7 @@ export class IntentQueue {
   readonly #watching = new Map<string, () => void>();
   readonly #known = new Set<string>();
   readonly #sending = new Set<string>();
+  readonly #sent = new Set<string>();
   readonly #over = new AbortController();
   #leads = false;
 
@@ -71,6 +78,7 @@ export class IntentQueue {
     private readonly report: (event: GuessEvent) => void,
     private readonly tell: (trouble: string, receipt: Receipt) => void,
     private readonly versionAt: (path: string | null) => Version,
+    private readonly owner: string,
   ) {
     window.addEventListener("storage", () => this.#follow(), { signal: this.#over.signal });
     this.#follow();
@@ -79,7 +87,17 @@ export class IntentQueue {
 
   /** Whether an edit of this document waits: a later one has to wait behind it. */
   holds(path: string | null): boolean {
-    return path !== null && read().entries.some((entry) => entry.path === path);
+    return path !== null && this.#read().entries.some((entry) => entry.path === path);
+  }
+
+  /** Whether this edit's guess is shown for an entry of this queue. */
+  keeps(id: string): boolean {
+    return this.#known.has(id);
+  }
+
+  /** How many edits are kept here alone: signing out would lose them. One that another tab has sent counts too. */
+  unsent(): number {
+    return this.#read().entries.filter(({ id }) => !this.#sent.has(id)).length;
   }
 
   /** Keeps an edit and sends it as soon as there is a connection. Its guess shows at once. */
@@ -97,10 +115,11 @@ export class IntentQueue {
     };
     this.#show(entry);
     await underLock("numbers", () => {
-      const before = read();
+      if (this.#over.signal.aborted) return;
+      const before = this.#read();
       if (before.entries.some((one) => one.id === id)) return;
       const sequence = before.sequence + 1;
-      write({ ...before, sequence, entries: [...before.entries, { ...entry, sequence }] });
+      this.#write({ ...before, sequence, entries: [...before.entries, { ...entry, sequence }] });
     });
     this.#follow();
   }
@@ -114,7 +133,7 @@ export class IntentQueue {
   /** Shows what is kept, follows the receipts of the first few, and sends if this tab is the one that does. */
   #follow(): void {
     if (this.#over.signal.aborted) return;
-    const { device, entries } = read();
+    const { device, entries } = this.#read();
     for (const entry of entries) this.#show(entry);
     for (const { id, trouble } of entries.slice(0, WATCHED)) {
       if (this.#watching.has(id)) continue;
@@ -148,10 +167,14 @@ export class IntentQueue {
     for (let attempt = 1; !this.#over.signal.aborted; attempt += 1) {
       try {
         await this.post.create(entry.id, fields);
+        this.#sent.add(entry.id);
         return;
       } catch {
         // Denied: it is there already, or it is not admitted. An answer of before is told by its receipt.
-        if (await this.post.arrived(entry.id).catch(() => false)) return;
+        if (await this.post.arrived(entry.id).catch(() => false)) {
+          this.#sent.add(entry.id);
+          return;
+        }
         if (attempt === DENIED_TRIES) break;
         await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
       }
@@ -173,9 +196,24 @@ export class IntentQueue {
       if (this.#leads) this.tell(trouble, receipt);
     }
     void underLock("numbers", () => {
-      const before = read();
-      write({ ...before, entries: before.entries.filter((entry) => entry.id !== id) });
+      if (this.#over.signal.aborted) return;
+      const before = this.#read();
+      this.#write({ ...before, entries: before.entries.filter((entry) => entry.id !== id) });
     }).then(() => this.#follow());
+  }
+
+  #read(): Kept {
+    try {
+      const parsed = v.safeParse(keptSchema, JSON.parse(kept(NAME) ?? "null"));
+      if (parsed.success && (parsed.output.owner ?? this.owner) === this.owner) return parsed.output;
+    } catch {
+      forget(NAME);
+    }
+    return { device: crypto.randomUUID(), sequence: 0, entries: [] };
+  }
+
+  #write(all: Kept): void {
+    keep(NAME, JSON.stringify({ ...all, owner: this.owner }));
   }
 }
 
@@ -184,20 +222,6 @@ export function receiptInWords({ outcome, reason, detail }: Receipt): string {
   if (outcome === "superseded") return "It was changed elsewhere in the meantime. The newer value stays.";
   if (reason === "not-admitted") return "It was not accepted. Check this device's date and time, and make it again.";
   return detail ?? "It was not accepted. Reload the page and make it again.";
-}
-
-function read(): Kept {
-  try {
-    const parsed = v.safeParse(keptSchema, JSON.parse(kept(NAME) ?? "null"));
-    if (parsed.success) return parsed.output;
-  } catch {
-    forget(NAME);
-  }
-  return { device: crypto.randomUUID(), sequence: 0, entries: [] };
-}
-
-function write(all: Kept): void {
-  keep(NAME, JSON.stringify(all));
 }
 
 /** Runs alone among all tabs; where the browser has no locks, there is only this tab to care for. */

@@ -87,6 +87,7 @@ export class LiveSession {
       this.report,
       (trouble, receipt) => toastMessage(trouble, receiptInWords(receipt)),
       (path) => seenAt(this.store.getState(), path),
+      uid,
     );
     this.#closers.push(() => this.intents.close());
   }
