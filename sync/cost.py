@@ -76,6 +76,11 @@ def prices_of(settings: Settings) -> Prices:
     )  # fmt: skip
 
 
+def plain_amount(amount: Decimal) -> Decimal:
+    """Without trailing zeros and without an exponent."""
+    return Decimal(f"{amount.normalize():f}")
+
+
 # --- index entries ---
 
 

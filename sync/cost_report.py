@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias
 from sqlalchemy import text
 
 from sync.changes import Cursor
-from sync.cost import Prices, prices_of
+from sync.cost import Prices, plain_amount, prices_of
 from sync.db import transaction
 from sync.deps import Deps
 from sync.settings import Settings
@@ -67,7 +67,8 @@ def _priced(by: By, row: Sequence[Any], prices: Prices) -> dict[str, Any]:
     name, changes, writes, deletes, size, entries, listened = row
     return {
         by: name, "changes": changes, "writes": writes, "deletes": deletes, "bytes": size, "indexEntries": entries,
-        "expectedReads": _plain(prices.listeners * listened), "cost": _plain(prices.of(writes, deletes, listened)),
+        "expectedReads": plain_amount(prices.listeners * listened),
+        "cost": plain_amount(prices.of(writes, deletes, listened)),
     }  # fmt: skip
 
 
@@ -84,7 +85,7 @@ def read_caps(cursor: Cursor, settings: Settings) -> dict[str, Any]:
     cursor.execute(_TODAY)
     today = prices.of(*(cursor.fetchone() or (0, 0, 0)))
     return {
-        "currency": prices.currency, "today": _plain(today),
+        "currency": prices.currency, "today": plain_amount(today),
         "totalCap": _or_none(settings.cost_cap_total_day), "userCap": _or_none(settings.cost_cap_user_day),
         "everybodyIsPaced": bool(settings.cost_cap_total_day) and today > settings.cost_cap_total_day,
         "paced": _above(cursor, settings.cost_cap_user_day, prices) if settings.cost_cap_user_day else [],
@@ -94,16 +95,11 @@ def read_caps(cursor: Cursor, settings: Settings) -> dict[str, Any]:
 def _above(cursor: Cursor, cap: Decimal, prices: Prices) -> list[dict[str, Any]]:
     rates = {"writes": prices.writes, "deletes": prices.deletes, "listened": prices.reads * prices.listeners}
     cursor.execute(_OVER.format(cost=_COST), {**rates, "cap": cap})
-    return [{"user": owner[6:], "cost": _plain(prices.of(*sums))} for owner, *sums in cursor.fetchall()]
+    return [{"user": owner[6:], "cost": plain_amount(prices.of(*sums))} for owner, *sums in cursor.fetchall()]
 
 
 def _or_none(cap: Decimal) -> Decimal | None:
     return cap or None
-
-
-def _plain(amount: Decimal) -> Decimal:
-    """Without trailing zeros and without an exponent."""
-    return Decimal(f"{amount.normalize():f}")
 
 
 def forget_old(deps: Deps) -> int:

@@ -1,16 +1,19 @@
 """What a change of shape would take, before it is begun: counted from mirror state, measured on documents built now.
 
-An upper estimate for a ledger that stands still; edits meanwhile are written in both shapes. Reads the ledger alone,
-so it works while Firestore is away. Called by `livespend mirror shape plan` and `build`.
+An upper estimate for a ledger that stands still; edits meanwhile are written in both shapes. Priced as the cost meter
+prices (cost.py): writes, deletes, our own reads, and what open pages are told of, which after the flip is the whole new
+shape as far as a page listens to it. Reads the ledger alone, so it works while Firestore is away. Called by
+`livespend mirror shape plan` and `build`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sync.changes import Cursor, Live, Version
+from sync.cost import LISTENED_ROWS, Prices, plain_amount, prices_of
 from sync.deps import Deps
 from sync.documents import Unshowable, versioned
 from sync.encode import Unencodable, encode
@@ -21,6 +24,7 @@ from sync.session import connect
 from sync.shapes import Living, Shape
 
 _SAMPLE = 200
+_SUMMED = ("writes", "deletes", "reads", "expectedReads", "bytes", "cost")
 _COUNTS = """
 select split_part(path, '/', 3), count(*), count(distinct owner) from mirror_state where not deleted group by 1
 """
@@ -31,17 +35,33 @@ order by hashtext(path) limit %s
 _OWNERS_OF = """
 select count(distinct owner) from mirror_state where not deleted and split_part(path, '/', 3) = any (%s)
 """
+# A page reads whole collections, of transactions only the newest: at the flip it does so once more.
+_ROWS_LISTENED = """
+select coalesce(sum(least(documents, case when name like 'transactions%%' then %s else documents end)), 0)::bigint
+from (select split_part(path, '/', 3) as name, owner, count(*) as documents from mirror_state
+      where not deleted and split_part(path, '/', 3) = any (%s) group by 1, 2) as counted
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step takes of Firestore."""
+    """What one step takes of Firestore; `listened` are the documents that each open page is told of."""
 
     step: str
     writes: int = 0
     deletes: int = 0
     reads: int = 0
     bytes: int = 0
+    listened: int = 0
+
+    def as_json(self, prices: Prices) -> dict[str, Any]:
+        """The step with its price; `expectedReads` are those of open pages."""
+        cost = prices.of(self.writes, self.deletes, self.listened) + prices.reads * self.reads / 100_000
+        return {
+            "step": self.step, "writes": self.writes, "deletes": self.deletes, "reads": self.reads,
+            "expectedReads": plain_amount(prices.listeners * self.listened), "bytes": self.bytes,
+            "cost": plain_amount(cost),
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +73,15 @@ class Estimate:
     owners: int
     editions: list[str]
     steps: list[Step]
+    prices: Prices
 
     def as_json(self) -> dict[str, Any]:
-        """The estimate with the names of the command line's JSON."""
+        """The estimate with the names of the command line's JSON; amounts are exact decimals."""
+        steps = [step.as_json(self.prices) for step in self.steps]
         return {
             "shape": self.shape, "living": self.living, "owners": self.owners, "editions": self.editions,
-            "steps": [asdict(step) for step in self.steps],
-            "writes": sum(step.writes for step in self.steps), "deletes": sum(step.deletes for step in self.steps),
-            "reads": sum(step.reads for step in self.steps), "bytes": sum(step.bytes for step in self.steps),
+            "steps": steps, "currency": self.prices.currency,
+            **{name: sum(step[name] for step in steps) for name in _SUMMED},
         }  # fmt: skip
 
 
@@ -72,12 +93,12 @@ def estimate(deps: Deps, number: int) -> Estimate:
     try:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
         with connection, connection.cursor() as cursor:
-            return _estimate(cursor, deps.shapes, number)
+            return _estimate(cursor, deps.shapes, number, prices_of(deps.settings))
     finally:
         connection.close()
 
 
-def _estimate(cursor: Cursor, shapes: Mapping[int, Shape], number: int) -> Estimate:
+def _estimate(cursor: Cursor, shapes: Mapping[int, Shape], number: int, prices: Prices) -> Estimate:
     cursor.execute("select epoch, shape, other, state from live_shapes")
     live = Live(*(cursor.fetchone() or ()))
     if live.shape == number:
@@ -92,6 +113,8 @@ def _estimate(cursor: Cursor, shapes: Mapping[int, Shape], number: int) -> Estim
     sources = [collection(kind, living_editions[kind]) for kind, _ in new if kind in living_editions]
     added = sum(counts.get(name, (0, 0))[0] for name in sources)
     dropped = sum(counts.get(collection(kind, edition), (0, 0))[0] for kind, edition in old)
+    cursor.execute(_ROWS_LISTENED, (LISTENED_ROWS, sources))
+    (listened,) = cursor.fetchone() or (0,)
     cursor.execute(_OWNERS_OF, (sources,))
     (guards,) = cursor.fetchone() or (0,)
     documents = sum(count for count, _ in counts.values())
@@ -99,11 +122,12 @@ def _estimate(cursor: Cursor, shapes: Mapping[int, Shape], number: int) -> Estim
     return Estimate(
         number, live.shape, heads, sorted(f"{kind}_v{edition}" for kind, edition in new),
         [
-            Step("build", writes=added + guards, bytes=size),
+            Step("build", writes=added + guards, bytes=size, listened=guards),
             Step("verify", reads=documents + added),
-            Step("flip", writes=heads),
-            Step("sweep", writes=heads, deletes=dropped),
+            Step("flip", writes=heads, listened=heads + listened),
+            Step("sweep", writes=heads, deletes=dropped, listened=heads),
         ],
+        prices,
     )  # fmt: skip
 
 

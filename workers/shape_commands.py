@@ -60,7 +60,7 @@ def plan(number: int, as_json: bool) -> None:
     with _deps() as deps:
         found = estimate(deps, number)
     if as_json:
-        click.echo(json.dumps(found.as_json()))
+        click.echo(json.dumps(found.as_json(), default=str))
     else:
         _print_estimate(found.as_json())
 
@@ -159,9 +159,13 @@ def _print_estimate(found: Mapping[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("step", "writes", "deletes", "reads", "bytes", box=None, pad_edge=False)
-    for row in found["steps"]:
-        table.add_row(row["step"], *(f"{row[name]:,}" for name in ("writes", "deletes", "reads", "bytes")))
+    counts = ("writes", "deletes", "reads", "expectedReads", "bytes")
+    table = Table(
+        "step", "writes", "deletes", "reads", "pages' reads", "bytes", f"cost ({found['currency']})",
+        box=None, pad_edge=False,
+    )  # fmt: skip
+    for row in [*found["steps"], {"step": "in all", **found}]:
+        table.add_row(row["step"], *(f"{row[name]:,}" for name in counts), f"{row['cost']:.6f}")
     Console(stderr=True, soft_wrap=True).print(table)
     own = ", ".join(found["editions"]) or "none of its own"
     click.echo(f"shape {found['shape']} beside {found['living']}: {found['owners']:,} owners, editions {own}", err=True)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from decimal import Decimal
 
 import pytest
+from click.testing import CliRunner
 
 from sync import reshape
 from sync.errors import ShapeRefused, ShapeUnknown
 from tests.disasters.test_two_mirrors import write
 from tests.fixtures.shapes import TWO_SHAPES, untold
+from workers.cli import livespend
 
 
 def test_a_shape_is_built_flipped_to_and_swept_under_traffic(
@@ -88,6 +92,49 @@ def _until_mirrored(deps):
 
     eventually(done)
     connection.close()
+
+
+PRICES = {"COST_PRICE_WRITES": "1", "COST_PRICE_DELETES": "10", "COST_PRICE_READS": "1000", "COST_LISTENERS": "3"}
+
+
+@pytest.fixture
+def shape_command(database, firestore_server, monkeypatch):
+    """Runs `livespend mirror shape …` of the release that knows both shapes, with prices of its own."""
+    servers = {
+        "MIRROR_DATABASE_URL": database.url("mirror"), "FIREBASE_PROJECT_ID": firestore_server.project,
+        "FIRESTORE_EMULATOR_HOST": firestore_server.address, "COST_CURRENCY": "EUR",
+    }  # fmt: skip
+    for name, value in (servers | PRICES).items():
+        monkeypatch.setenv(name, value)
+
+    def run(*arguments, answer=""):
+        return CliRunner().invoke(livespend, ("mirror", "shape", *arguments), input=answer, obj=TWO_SHAPES)
+
+    return run
+
+
+def test_what_a_change_costs_is_told_before_it_is_begun(books, mirrored, shape_command, database):
+    """Each kind of operation has another price, so that nothing can stand in for something else."""
+    ada = books()
+    ada.add(120)
+    ada.add(2, on="2026-10-01")
+    mirrored()
+    documents = database.sql("select count(*) from mirror_state where not deleted")[0][0]
+
+    told = json.loads(shape_command("plan", "2", "--json").stdout)
+    asked = shape_command("build", "2", answer="n\n")
+
+    cost = {step["step"]: Decimal(step["cost"]) * 100_000 for step in told["steps"]}
+    assert cost == {
+        "build": 122 + 2 + 1 + 3000 * 1,  # rows, months, the head, of which a page is told
+        "verify": 1000 * (documents + 124),
+        "flip": 1 + 3000 * (1 + 100 + 2),  # a page reads the newest rows and all months once more
+        "sweep": 1 + 10 * 124 + 3000 * 1,
+    }
+    assert Decimal(told["cost"]) == sum(Decimal(step["cost"]) for step in told["steps"])
+    assert told["currency"] == "EUR"
+    assert f"{Decimal(told['cost']):.6f}" in asked.stderr
+    assert database.sql("select state from live_shapes") == [("still",)]
 
 
 def test_a_step_out_of_turn_is_refused_by_name(books, mirrored, shaped):
