@@ -47,6 +47,7 @@ class Account:
     disabled: bool = False
     custom_claims: str | None = None
     custom_auth: bool = False
+    email_link: bool = False
     valid_since: int = 0
     last_login_ms: int | None = None
     last_refresh_ms: int | None = None
@@ -66,12 +67,17 @@ class Account:
     def identities(self) -> list[dict[str, object]]:
         """Every way to sign in to this account, as the API lists them."""
         listed = [provider.shown() for provider in self.providers]
-        if self.password and self.email:
+        if (self.password or self.email_link) and self.email:
             own = Provider("password", self.email, self.email, self.display_name, self.photo_url)
             listed.insert(0, own.shown())
         if self.phone:
             listed.append({"providerId": "phone", "phoneNumber": self.phone, "rawId": self.phone})
         return listed
+
+    def sign_in_methods(self) -> list[str]:
+        """How its address may sign in, in the vendor's words."""
+        own = ["password"] if self.password else []
+        return [*own, *(["emailLink"] if self.email_link else []), *(one.provider for one in self.providers)]
 
     def shown(self) -> dict[str, object]:
         """The account as lookup answers it."""
@@ -89,6 +95,7 @@ class Account:
             disabled=self.disabled,
             customAttributes=self.custom_claims,
             customAuth=self.custom_auth or None,
+            emailLinkSignin=self.email_link or None,
             createdAt=str(self.created_ms),
             lastLoginAt=None if self.last_login_ms is None else str(self.last_login_ms),
             lastRefreshAt=None if self.last_refresh_ms is None else _iso(self.last_refresh_ms),

@@ -1,17 +1,20 @@
-"""The endpoints firebase-admin calls, with the emulator's own credential `Bearer owner`, and the test helpers' two."""
+"""The endpoints firebase-admin calls, with the emulator's own credential `Bearer owner`."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
 
-from . import fields
+from . import fields, mail, tokens
+from .bringing_in import bring_in
 from .client_door import updated
 from .directory import Directory
+from .emulator_door import need_project
 from .errors import AuthRefused, ensure
 from .fields import Body
 from .replies import json_body
@@ -69,7 +72,20 @@ VERBS: dict[str, Verb] = {
     "delete": delete,
     "batchDelete": delete_many,
     "query": query,
+    "batchCreate": bring_in,
+    "sendOobCode": partial(mail.send, admin=True),
 }
+_SHORTEST_COOKIE, _LONGEST_COOKIE = 5 * 60, 14 * 24 * 3600
+
+
+def session_cookie(directory: Directory, body: Body) -> Body:
+    """A cookie that stands for an ID token, for five minutes to two weeks."""
+    ensure(fields.text(body, "idToken"), "MISSING_ID_TOKEN")
+    seconds = str(body.get("validDuration") or _LONGEST_COOKIE)
+    ensure(seconds.isdigit() and _SHORTEST_COOKIE <= int(seconds) <= _LONGEST_COOKIE, "INVALID_DURATION")
+    _, said = directory.bearer(body)
+    cookie = tokens.session_cookie(said, directory.project, now=directory.seconds(), seconds=int(seconds))
+    return {"sessionCookie": cookie}
 
 
 def page(directory: Directory, limit: str, token: str) -> Body:
@@ -106,30 +122,26 @@ def routes(directory: Directory) -> list[web.RouteDef]:
         limit = request.query.get("maxResults", "20")
         return web.json_response(page(directory, limit, request.query.get("nextPageToken", "")))
 
-    async def clear(request: web.Request) -> web.Response:
-        _need_project(request, directory)
-        directory.store.clear()
-        return web.json_response({})
+    async def cookie(request: web.Request) -> web.Response:
+        _need_owner(request, directory)
+        return web.json_response(session_cookie(directory, await json_body(request)))
 
-    async def config(request: web.Request) -> web.Response:
-        _need_project(request, directory)
-        return web.json_response({"signIn": {"allowDuplicateEmails": False}})
+    async def missing(request: web.Request) -> web.Response:
+        _need_owner(request, directory)
+        what = f"{request.match_info['rest']} of a project"
+        raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no {what}", 501, "UNIMPLEMENTED")
 
     return [
         web.post(f"{base}/accounts", new),
         web.post(f"{base}/accounts:{{verb}}", account),
         web.get(f"{base}/accounts:batchGet", pages),
-        web.delete("/emulator/v1/projects/{project}/accounts", clear),
-        web.get("/emulator/v1/projects/{project}/config", config),
+        web.post("/identitytoolkit.googleapis.com/v1/projects/{project:[^/:]+}:createSessionCookie", cookie),
+        web.route("*", "/identitytoolkit.googleapis.com/v2/projects/{project:[^/:]+}/{rest:.+}", missing),
+        web.route("*", f"{base}/{{rest:(tenants|oauthIdpConfigs|inboundSamlConfigs).*}}", missing),
     ]
 
 
 def _need_owner(request: web.Request, directory: Directory) -> None:
     if request.headers.get("Authorization", "") != "Bearer owner":
         raise AuthRefused("Request is missing required authentication credential.", 401, "UNAUTHENTICATED")
-    _need_project(request, directory)
-
-
-def _need_project(request: web.Request, directory: Directory) -> None:
-    if request.match_info["project"] != directory.project:
-        raise AuthRefused("PROJECT_NOT_FOUND", 404, "NOT_FOUND")
+    need_project(request, directory)

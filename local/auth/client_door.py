@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TypeAlias
 
 from aiohttp import web
 
-from . import fields, sign_in
+from . import fields, mail, phone, sign_in
 from .directory import Directory
 from .errors import AuthRefused, ensure
 from .fields import Body
@@ -23,9 +24,13 @@ def lookup(directory: Directory, body: Body) -> Body:
 
 
 def update(directory: Directory, body: Body) -> Body:
-    """Changes what a person may change of their own account; answers fresh tokens on request."""
+    """Changes what a person may change of their own account, or what a mailed code allows; fresh tokens on request."""
+    if fields.text(body, "oobCode"):
+        return updated(mail.apply(directory, body).shown())
     account, said = directory.bearer(body)
     changed = directory.change(account, body, admin=False)
+    if account.email and changed.email != account.email:
+        directory.mail("RECOVER_EMAIL", account.email, new_email=changed.email)
     return {**updated(changed.shown()), **_session(directory, changed.uid, body, said)}
 
 
@@ -61,6 +66,29 @@ VERBS: dict[str, Verb] = {
     "lookup": lookup,
     "update": update,
     "delete": delete,
+    "createAuthUri": mail.ways_in,
+    "resetPassword": mail.reset_password,
+    "sendOobCode": partial(mail.send, admin=False),
+    "signInWithEmailLink": mail.with_link,
+    "sendVerificationCode": phone.send,
+    "signInWithPhoneNumber": phone.with_code,
+}
+# What the SDK may ask before it begins; nothing here needs a puzzle solved, and passwords need six characters.
+_ASKED: dict[str, Body] = {
+    "v1/recaptchaParams": {
+        "kind": "identitytoolkit#GetRecaptchaParamResponse",
+        "recaptchaStoken": "local-auth-has-no-recaptcha",
+        "recaptchaSiteKey": "local-auth-has-no-recaptcha",
+    },
+    "v2/recaptchaConfig": {
+        "recaptchaEnforcementState": [{"provider": "EMAIL_PASSWORD_PROVIDER", "enforcementState": "OFF"}]
+    },
+    "v2/passwordPolicy": {
+        "customStrengthOptions": {"minPasswordLength": 6, "maxPasswordLength": 4096},
+        "allowedNonAlphanumericCharacters": list("^$*.[]{}()?\"!@#%&/\\,><':;|_~"),
+        "schemaVersion": 1,
+        "enforcementState": "OFF",
+    },
 }
 
 
@@ -89,7 +117,22 @@ def routes(directory: Directory) -> list[web.RouteDef]:
             {**fresh, "expires_in": "3600", "token_type": "Bearer", "project_id": directory.project}
         )
 
+    async def asked(request: web.Request) -> web.Response:
+        _need_key(request)
+        name = request.path.removeprefix("/identitytoolkit.googleapis.com/")
+        if name not in _ASKED:
+            raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no {name}", 501, "UNIMPLEMENTED")
+        return web.json_response(_ASKED[name])
+
+    async def revoke(request: web.Request) -> web.Response:
+        _need_key(request)
+        directory.bearer(await json_body(request))
+        return web.json_response({})
+
     return [
+        web.post("/identitytoolkit.googleapis.com/v2/accounts:revokeToken", revoke),
+        web.get("/identitytoolkit.googleapis.com/v1/recaptchaParams", asked),
+        web.route("*", "/identitytoolkit.googleapis.com/v2/{rest:(accounts|passwordPolicy|recaptcha).*}", asked),
         web.post("/identitytoolkit.googleapis.com/v1/accounts:{verb}", account),
         web.get("/identitytoolkit.googleapis.com/v1/projects", projects),
         web.post("/securetoken.googleapis.com/v1/token", token),

@@ -15,6 +15,7 @@ from typing import Any
 
 from . import fields, passwords, tokens
 from .accounts import Account
+from .codes import Codes, MailedCode
 from .errors import AuthRefused, ensure
 from .fields import Body
 from .store import Session, Store
@@ -28,6 +29,9 @@ class Directory:
     def __init__(self, store: Store, project: str, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self.project = project
+        self.codes = Codes()
+        self.origin = "http://127.0.0.1"
+        self.email_privacy = False
         self._clock = clock
 
     def millis(self) -> int:
@@ -99,6 +103,15 @@ class Directory:
             ),
         ]
         return list({account.uid: account for account in found if account}.values())
+
+    def mail(self, kind: str, email: str, *, new_email: str | None, continue_url: str | None = None) -> MailedCode:
+        """A code for an address, with a link to this server."""
+        return self.codes.mail(kind, email, origin=self.origin, new_email=new_email, continue_url=continue_url)
+
+    def clear(self) -> None:
+        """Removes every account and every code."""
+        self.store.clear()
+        self.codes.clear()
 
     def existing(self, uid: str | None) -> Account:
         """The account with that id; raises AuthRefused if there is none."""

@@ -20,9 +20,14 @@ def hashed(password: str) -> str:
     return f"scrypt:{_COST}:{_BLOCK}:{_LANES}:{_text(salt)}:{_text(digest)}"
 
 
+def foreign(digest: str) -> str:
+    """The text to store for a hash of another make, which no password matches."""
+    return f"foreign:{digest}"
+
+
 def matches(password: str, stored: str | None) -> bool:
     """Whether the password is the one stored; False where none is."""
-    if stored is None:
+    if stored is None or stored.startswith("foreign:"):
         return False
     _, cost, block, lanes, salt, digest = stored.split(":")
     wanted = base64.b64decode(digest)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from aiohttp import web
 
-from . import admin_door, client_door
+from . import admin_door, client_door, emulator_door
 from .directory import Directory
 from .replies import cors, refusals
 from .store import Store
 
-_BODY_LIMIT = 2**20
+_BODY_LIMIT = 2 * 2**20  # a thousand accounts to bring in
 _STOP_SECONDS = 10
 
 
@@ -94,10 +94,12 @@ async def _serve(
     started: Future[tuple[int, asyncio.AbstractEventLoop, asyncio.Event]],
 ) -> None:
     store = Store(data)
-    runner = web.AppRunner(_application(Directory(store, project)), access_log=None, shutdown_timeout=0.5)
+    directory = Directory(store, project)
+    runner = web.AppRunner(_application(directory), access_log=None, shutdown_timeout=0.5)
     try:
         await runner.setup()
         await web.TCPSite(runner, host, port, reuse_address=True).start()
+        directory.origin = f"http://{host}:{runner.addresses[0][1]}"
         stopping = asyncio.Event()
         started.set_result((runner.addresses[0][1], asyncio.get_running_loop(), stopping))
         await stopping.wait()
@@ -108,7 +110,8 @@ async def _serve(
 
 def _application(directory: Directory) -> web.Application:
     application = web.Application(middlewares=[cors, refusals], client_max_size=_BODY_LIMIT)
-    application.add_routes([*client_door.routes(directory), *admin_door.routes(directory)])
+    doors = (client_door, admin_door, emulator_door)
+    application.add_routes([route for door in doors for route in door.routes(directory)])
     application.router.add_get("/", _about)
     return application
 

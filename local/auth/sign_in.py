@@ -35,10 +35,11 @@ def with_password(directory: Directory, body: Body) -> Body:
     ensure(address, "MISSING_EMAIL")
     ensure(word, "MISSING_PASSWORD")
     account = directory.store.by_email(address or "")
+    private = "INVALID_LOGIN_CREDENTIALS" if directory.email_privacy else None
     if account is None:
-        raise AuthRefused("EMAIL_NOT_FOUND")
+        raise AuthRefused(private or "EMAIL_NOT_FOUND")
     ensure(not account.disabled, "USER_DISABLED")
-    ensure(passwords.matches(word or "", account.password), "INVALID_PASSWORD")
+    ensure(passwords.matches(word or "", account.password), private or "INVALID_PASSWORD")
     session = directory.sign_in(account, "password")
     return {**_answer("VerifyPasswordResponse", account), "registered": True, **session}
 

@@ -29,6 +29,16 @@ def issue(account: Account, project: str, *, provider: str, extra: dict[str, Any
         "iss": f"https://securetoken.google.com/{project}",
         "sub": account.uid,
     }
+    return _unsigned(payload)
+
+
+def session_cookie(said: dict[str, Any], project: str, *, now: int, seconds: int) -> str:
+    """The session cookie for what an ID token says."""
+    issuer = f"https://session.firebase.google.com/{project}"
+    return _unsigned({**said, "iss": issuer, "iat": now, "exp": now + seconds})
+
+
+def _unsigned(payload: dict[str, Any]) -> str:
     return f"{_part({'alg': 'none', 'typ': 'JWT'})}.{_part(payload)}."
 
 

@@ -95,9 +95,9 @@ def test_a_field_of_the_wrong_type_is_refused(auth_server: AuthServer, body: dic
 
 
 def test_what_is_not_there_is_named(auth_server: AuthServer) -> None:
-    answer = auth_server.post("sendOobCode", {})
+    answer = auth_server.post("issueSamlResponse", {})
     assert answer.status_code == 501
-    assert "accounts:sendOobCode" in answer.json()["error"]["message"]
+    assert "accounts:issueSamlResponse" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://[", "http://127.0.0.1.evil.example"])
