@@ -15,7 +15,7 @@ from typing import Any
 from bench.ground import Ground, ground, publish, spread
 from sync.changes import Acknowledgement, Version
 from sync.claims import read_claims
-from sync.session import Session, connect, connect_reading
+from sync.session import Session, connect, connect_reading, snapshot
 from sync.settling import acknowledge, clear_dirty
 from sync.shapes import SHAPES
 
@@ -76,7 +76,7 @@ class _Mirror:
     def claim(self, owner: str) -> float:
         started = time.perf_counter()
         assert self._session.take({owner: False}, 2_000)[0].marks == 1
-        with self._reading, self._reading.cursor() as cursor:
+        with snapshot(self._reading) as cursor:
             [claim] = read_claims(cursor, [owner], {}, SHAPES).claims
         seconds = time.perf_counter() - started
         assert len(claim.marks) == 1

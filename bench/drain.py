@@ -39,7 +39,7 @@ from sync.documents import versioned
 from sync.encode import digest, encode, guarded
 from sync.firestore import Firestore
 from sync.plan import Claim
-from sync.session import connect, connect_reading
+from sync.session import connect, connect_reading, snapshot
 from sync.settling import acknowledge, clear_dirty
 from sync.shapes import SHAPES
 
@@ -171,7 +171,7 @@ def _google_relay(bench: Ground, address: str) -> float:
 
 
 def _claims(reading: Any) -> list[Claim]:
-    with reading, reading.cursor() as cursor:
+    with snapshot(reading) as cursor:
         cursor.execute("select owner from owners where dirty order by dirty_since limit 16")
         owners = [owner for (owner,) in cursor.fetchall()]
         return read_claims(cursor, owners, {}, SHAPES).claims if owners else []

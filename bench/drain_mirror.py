@@ -10,12 +10,12 @@ import sys
 import threading
 
 from sync.mirror import Mirror
-from workers.mirror_process import SWITCH_SECONDS, mirror_deps
+from workers.mirror_process import mirror_deps, tune
 
 
 def main() -> None:
-    sys.setswitchinterval(SWITCH_SECONDS)
     with mirror_deps() as deps:
+        tune()
         print("ready", flush=True)
         for line in sys.stdin:
             mirror = Mirror(deps)

@@ -28,7 +28,7 @@ from sync.firestore import Firestore
 from sync.fold import Update, fold
 from sync.pages import Page, read_row
 from sync.plan import Stamp, make_plan
-from sync.session import connect, connect_reading
+from sync.session import connect, connect_reading, snapshot
 from sync.settling import acknowledge, clear_dirty
 from sync.shapes import SHAPES
 
@@ -103,7 +103,7 @@ class _Mirror:
 
     def mirror(self, person: _User) -> float:
         started = time.perf_counter()
-        with self._reading, self._reading.cursor() as cursor:
+        with snapshot(self._reading) as cursor:
             [claim] = read_claims(cursor, [f"users/{person.name}"], {}, SHAPES).claims
         plan = make_plan(claim, {}, {}, Stamp(datetime.now(UTC), str(started)), self._firestore.name)
         done = send(self._firestore, claim, plan, fresh=False, stood_in=frozenset()).settled

@@ -14,9 +14,10 @@ from datetime import date
 
 from bench.ground import ground, interleave, paired, publish, spread
 from bench.history import _HISTORY, _SHORT
+from sync.changes import Cursor
 from sync.prepared import Statement
 from sync.receipts import read_days
-from sync.session import connect_reading
+from sync.session import connect_reading, snapshot
 from sync.totals import totals_of
 
 _MONTH_ROWS = 400
@@ -32,22 +33,20 @@ def main(rounds: int, long: int) -> None:
             bench.sql(_HISTORY, user=user, item=_ITEMS[user], rows=rows, month=_MONTH_ROWS)
         bench.sql("vacuum analyze entries, transactions")
         connection = connect_reading(bench.url("livespend_mirror"))
-        cursor = connection.cursor()
 
-        def clocked(run: Callable[[], object]) -> Callable[[], float]:
+        def clocked(run: Callable[[Cursor], object]) -> Callable[[], float]:
             def arm() -> float:
-                began = time.perf_counter()
-                run()
-                ended = time.perf_counter()
-                connection.rollback()
-                return (ended - began) * 1000
+                with snapshot(connection) as cursor:
+                    began = time.perf_counter()
+                    run(cursor)
+                    return (time.perf_counter() - began) * 1000
 
             return arm
 
         arms = {
-            "short": clocked(lambda: read_days(cursor, [("short", _NEWEST)])),
-            "long": clocked(lambda: read_days(cursor, [("long", _NEWEST)])),
-            "totals": clocked(lambda: _TOTALS.run(cursor, ["long"], [_NEWEST])),
+            "short": clocked(lambda cursor: read_days(cursor, [("short", _NEWEST)])),
+            "long": clocked(lambda cursor: read_days(cursor, [("long", _NEWEST)])),
+            "totals": clocked(lambda cursor: _TOTALS.run(cursor, ["long"], [_NEWEST])),
         }
         interleave(arms, 20)
         ms = interleave(arms, rounds, seed=2)

@@ -1,29 +1,31 @@
-"""The mirror's builders: threads that claim owners' marks in one snapshot and plan one commit each.
+"""The mirror's builders claim owners' marks in one snapshot and plan one commit each.
 
-Two, so that one reads while the other builds, and so that an owner with very many marks holds up nobody else: rounds.py
-never gives both of them such an owner. Each has a connection of its own, opened when first needed and again after it
-was lost. Nothing here writes or talks to Firestore. Called by rounds.py; what was built is collected in the mirror's
-own thread.
+A small round is built where it is asked for, in the mirror's own thread (`build_here`): handing it over would cost as
+much as building it. Larger ones go to two threads, so that one reads while the other builds, and so that an owner with
+very many marks holds up nobody else: rounds.py never gives both of them such an owner. Each has a connection of its
+own, opened when first needed and again after it was lost. Nothing here writes or talks to Firestore. Called by
+rounds.py; what the threads built is collected in the mirror's own thread.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from queue import Empty, SimpleQueue
 from threading import local
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import psycopg2
 
-from sync.changes import Connection, Way
+from sync.changes import Connection, Cursor, Way
 from sync.claims import Claims, read_claims
 from sync.deps import Deps
 from sync.plan import Claim, Note, Observed, Plan, Stamp, make_plan
-from sync.session import CUT_OFF, connect_reading
+from sync.session import CUT_OFF, connect_reading, snapshot
 from sync.steps import step
 
 BUILDERS = 2
@@ -50,6 +52,9 @@ class Built(NamedTuple):
     error: str = ""
 
 
+Opening: TypeAlias = Callable[[], AbstractContextManager[Cursor]]
+
+
 class Builders:
     """Builds rounds; `wake` is called when something can be collected."""
 
@@ -66,6 +71,15 @@ class Builders:
     def free(self) -> bool:
         """Whether a round could be begun at once."""
         return self._busy < BUILDERS
+
+    @property
+    def idle(self) -> bool:
+        """Whether no thread builds."""
+        return self._busy == 0
+
+    def build_here(self, orders: Sequence[Order], opening: Opening) -> list[Built]:
+        """Claims and plans these at once, in a snapshot that `opening` opens. Raises one of CUT_OFF."""
+        return list(self._claim(orders, opening))
 
     def build(self, orders: Sequence[Order]) -> None:
         """Has a builder claim and plan these; each of them comes back from `collect` by itself."""
@@ -98,7 +112,9 @@ class Builders:
 
     def _round(self, orders: Sequence[Order]) -> None:
         try:
-            self._claim(orders)
+            for built in self._claim(orders, lambda: snapshot(self._connection())):
+                self._built.put(built)
+                self._wake()
         except Exception as error:
             for order in orders:
                 self._built.put(Built(order.owner, postponed=True))
@@ -107,52 +123,48 @@ class Builders:
             self._built.put(None)
             self._wake()
 
-    def _claim(self, orders: Sequence[Order]) -> None:
-        claimed_at = self._now()
-        try:
-            claims, postponed = self._read(orders)
-        except CUT_OFF:
-            raise
-        except (psycopg2.Error, ValueError, ArithmeticError) as error:
-            self._claim_alone(orders, error)
-            return
-        step("mirror:claimed")
-        claimed = {claim.owner.owner: claim for claim in claims}
-        for order in orders:
-            self._plan(order, claimed.get(order.owner), claimed_at, postponed=order.owner in postponed)
-
-    def _claim_alone(self, orders: Sequence[Order], error: Exception) -> None:
-        """A row that the claim cannot read must hold back its own user only."""
-        if len(orders) == 1:
-            self._built.put(Built(orders[0].owner, error=str(error).strip() or type(error).__name__))
-            return
-        for order in orders:
-            self._claim([order])
-
-    def _plan(self, order: Order, claim: Claim | None, claimed_at: datetime, *, postponed: bool) -> None:
-        plan = None
-        if claim is not None and claim.marks:
-            stamp = Stamp(self._now(), secrets.token_hex(8))
-            plan = make_plan(claim, order.observed, order.notes, stamp, self._name)
-            built_at = self._now()
-            plan.settled.way = Way(stamp.commit, claimed_at, built_at, built_at, built_at)
-        self._built.put(Built(order.owner, claim, plan, postponed))
-        self._wake()
-
-    def _read(self, orders: Sequence[Order]) -> Claims:
-        """Reads claims in one snapshot, which is over when this returns."""
-        connection = self._connection()
-        try:
-            with connection.cursor() as cursor:
-                rooms = {order.owner: order.room for order in orders}
-                return read_claims(cursor, list(rooms), rooms, self._shapes)
-        finally:
-            if not connection.closed:
-                connection.rollback()
-
     def _connection(self) -> Connection:
         connection: Connection | None = getattr(self._mine, "connection", None)
         if connection is None or connection.closed:
             connection = self._mine.connection = connect_reading(self._url)
             self._opened.append(connection)
         return connection
+
+    # --- in anybody's ---
+
+    def _claim(self, orders: Sequence[Order], opening: Opening) -> Iterator[Built]:
+        claimed_at = self._now()
+        try:
+            claims, postponed = self._read(orders, opening)
+        except CUT_OFF:
+            raise
+        except (psycopg2.Error, ValueError, ArithmeticError) as error:
+            yield from self._claim_alone(orders, opening, error)
+            return
+        step("mirror:claimed")
+        claimed = {claim.owner.owner: claim for claim in claims}
+        for order in orders:
+            yield self._plan(order, claimed.get(order.owner), claimed_at, postponed=order.owner in postponed)
+
+    def _claim_alone(self, orders: Sequence[Order], opening: Opening, error: Exception) -> Iterator[Built]:
+        """A row that the claim cannot read must hold back its own user only."""
+        if len(orders) == 1:
+            yield Built(orders[0].owner, error=str(error).strip() or type(error).__name__)
+            return
+        for order in orders:
+            yield from self._claim([order], opening)
+
+    def _read(self, orders: Sequence[Order], opening: Opening) -> Claims:
+        """Reads claims in one snapshot, which is over when this returns."""
+        rooms = {order.owner: order.room for order in orders}
+        with opening() as cursor:
+            return read_claims(cursor, list(rooms), rooms, self._shapes)
+
+    def _plan(self, order: Order, claim: Claim | None, claimed_at: datetime, *, postponed: bool) -> Built:
+        plan = None
+        if claim is not None and claim.marks:
+            stamp = Stamp(self._now(), secrets.token_hex(8))
+            plan = make_plan(claim, order.observed, order.notes, stamp, self._name)
+            built_at = self._now()
+            plan.settled.way = Way(stamp.commit, claimed_at, built_at, built_at, built_at)
+        return Built(order.owner, claim, plan, postponed)

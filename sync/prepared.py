@@ -2,7 +2,8 @@
 
 A claim of one changed row spends five times as long on its statements' plans as on their rows. So few keys run through
 a plan that the connection made once, for any keys; many keys are planned for what they are. PREPARE outlives a
-rollback and takes no lock that anybody waits for. Called by changes.py and projection.py.
+rollback and takes no lock that anybody waits for. Called by marks.py, projection.py and
+receipts.py.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """One round of the mirror: takes owners, has their claims read and planned, and hands each commit to a sender.
 
-Nothing here waits for Firestore or for a claim: what is built comes back from the builders, what is sent as an outcome
-(verdicts.py). An owner with very many marks has a round of its own, and never both builders. What may be overwritten is
-decided in plan.py. Called by mirror.py, in its thread.
+Nothing here waits for Firestore, nor for a claim that takes long: what is built comes back from the builders, what is
+sent as an outcome (verdicts.py). A few marks are claimed at once. An owner with very many marks has a round of its own,
+and never both builders. What may be overwritten is decided in plan.py. Called by mirror.py, in its thread.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from sync.builders import Built, Order
 from sync.commits import look, send
 from sync.paths import kind_of
 from sync.plan import Claim, Plan
+from sync.session import CUT_OFF
 from sync.shift import Shift
 from sync.steps import step
 
 REQUEST_BYTES = 9 * 1024 * 1024
 _ROUND_OWNERS, _ROUND_MARKS = 64, 2_000
+_FEW_MARKS = 20
 _TAKEN_ELSEWHERE_SECONDS = 1.0
 _ANOTHER_IS_LARGE_SECONDS = 0.02
 
@@ -45,18 +47,34 @@ class Rounds:
         now = time.monotonic()
         if not (self.possible and now >= self.possible_at(now)):
             return
-        ready = self._read_first(self._take(self._rota.pick(min(_ROUND_OWNERS, self._shift.free()))))
-        if ready:
-            self._rota.building.update(ready)
-            self._shift.builders.build([self._order(owner) for owner in ready])
+        taken, marks = self._take(self._rota.pick(min(_ROUND_OWNERS, self._shift.free())))
+        orders = [self._order(owner) for owner in self._read_first(taken)]
+        if orders and marks <= _FEW_MARKS and self._shift.builders.idle:
+            self._build_here(orders)
+        elif orders:
+            self._rota.building.update(order.owner for order in orders)
+            self._shift.builders.build(orders)
+
+    def _build_here(self, orders: list[Order]) -> None:
+        """A first change waits for no other thread."""
+        try:
+            built = self._shift.builders.build_here(orders, self._shift.session.snapshot)
+        except CUT_OFF:
+            self._rota.put_back([order.owner for order in orders])
+            raise
+        for one in built:
+            self._built(one)
 
     def _order(self, owner: str) -> Order:
         course = self._rota.course(owner)
         room = self._shift.ramp.room(time.monotonic(), course.room)
         return Order(owner, room, course.observed, dict(course.notes))
 
-    def _take(self, owners: list[str]) -> list[str]:
-        """Takes owners that no other mirror works on; the overdue ones in any case, for the lock is efficiency only."""
+    def _take(self, owners: list[str]) -> tuple[list[str], int]:
+        """Takes owners that no other mirror works on; the overdue ones in any case, for the lock is efficiency only.
+
+        Answers them, and about how many marks they have.
+        """
         asked = {owner: self._rota.course(owner).locked for owner in owners}
         found = self._shift.session.take(asked, _ROUND_MARKS)
         self._rota.put_back(owners[len(found) :])
@@ -74,7 +92,7 @@ class Rounds:
                 taken.append(owner)
             else:
                 self._rota.postpone(owner, time.monotonic() + _ANOTHER_IS_LARGE_SECONDS)
-        return taken
+        return taken, sum(marks for _, marks, _ in found)
 
     def _read_first(self, owners: list[str]) -> list[str]:
         """After an answer that never came, Firestore is read before the next snapshot is taken."""

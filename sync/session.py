@@ -7,12 +7,13 @@ builders.py, acknowledger.py and reconcile.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
 
-import psycopg2
+import psycopg2.extensions
 
-from sync.changes import Connection
+from sync.changes import Connection, Cursor
 
 CHANNEL = "livespend_dirty"
 APPLICATION = "livespend-mirror"
@@ -34,10 +35,32 @@ def connect(url: str, *, name: str = f"{APPLICATION}-work") -> Connection:
 def connect_reading(url: str) -> Connection:
     """Opens a connection for snapshots, whose prepared statements are planned once, for few keys."""
     connection = connect(url)
-    with connection, connection.cursor() as cursor:
+    connection.autocommit = True
+    with connection.cursor() as cursor:
         cursor.execute(_PLANNING)
-    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     return connection
+
+
+class _Snapshot(psycopg2.extensions.cursor):
+    """Begins its transaction in the same message as its first statement."""
+
+    begun = False
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        if not self.begun:
+            self.begun, query = True, f"begin isolation level repeatable read, read only; {query}"
+        super().execute(query, vars)
+
+
+@contextmanager
+def snapshot(connection: Connection) -> Iterator[Cursor]:
+    """One moment of the ledger, on a connection that commits by itself otherwise; over when this ends."""
+    with connection.cursor(cursor_factory=_Snapshot) as cursor:
+        try:
+            yield cursor
+        finally:
+            if cursor.begun and not connection.closed:
+                cursor.execute("rollback")
 
 
 class Taken(NamedTuple):
@@ -105,6 +128,10 @@ class Session:
         """
         self._cursor.execute("execute take (%s, %s, %s, %s)", (list(owners), list(owners.values()), most, _LOCK_CLASS))
         return [Taken(*row) for row in self._cursor.fetchall()]
+
+    def snapshot(self) -> AbstractContextManager[Cursor]:
+        """One moment of the ledger; bells that ring meanwhile are heard afterwards."""
+        return snapshot(self._connection)
 
     def release(self, owners: Iterable[str]) -> None:
         """Lets other mirrors take these owners."""

@@ -21,7 +21,7 @@ def test_a_mirror_that_lost_the_ledger_listens_and_sweeps_again(
     running_mirror(sweep_seconds=600)
     eventually(clean)
 
-    assert cut(database) >= 3
+    assert cut(database) >= 2  # the one that listens and claims, the one that acknowledges
     ada.categorize(rows[0], "TRAVEL")
     eventually(clean)
     ada.categorize(rows[0], "MEDICAL")  # heard by the new session, not found by its first sweep
@@ -61,7 +61,7 @@ def test_an_acknowledgement_that_was_cut_off_is_written_once_the_ledger_is_back(
         ada.annotate(rows[0], "shown, not acknowledged yet")
         eventually(lambda: waits_for_a_lock(database))
         sent = len(gate.seen)
-        assert cut(database) >= 3
+        assert cut(database) >= 2  # the one that listens and claims, the one that acknowledges
     writer.rollback()
     writer.close()
 
