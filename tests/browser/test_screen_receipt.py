@@ -33,6 +33,18 @@ def verified(screen: Screen) -> Any:
     return screen.page.locator('[data-receipt="verified"]')
 
 
+# The badge says "Repairing" for as long as the repair takes, which may be shorter than the time between two looks.
+_RECORD = """() => {
+  window.receipts = [];
+  const note = () => {
+    const shown = document.querySelector("[data-receipt]")?.dataset.receipt;
+    if (shown && window.receipts.at(-1) !== shown) window.receipts.push(shown);
+  };
+  note();
+  new MutationObserver(note).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
+
+
 def first_row(screen: Screen) -> tuple[str, str]:
     """Path and amount of the topmost transaction."""
     row = screen.page.locator('[data-path*="/transactions/"]').first
@@ -92,16 +104,15 @@ def test_damage_done_straight_in_firestore_is_repaired_and_then_verified_again(
     expect(verified(screen)).to_be_visible()
     path, version = first_row(screen)
     month = str(behind_our_back.document(path).get().get("month"))
+    screen.page.evaluate(_RECORD)
 
     if damage == "amount":
         behind_our_back.document(path).update({"amount": "99999"})
-        expect(screen.page.locator(f'[data-path="{path}"]')).to_contain_text("99,999")
     elif damage == "deleted":
         behind_our_back.document(path).delete()
-        expect(screen.page.locator(f'[data-path="{path}"]')).to_have_count(0)
     else:
         behind_our_back.document(f"users/{linked_person.uid}/months/{month}").update({"count": 1})
-    expect(screen.page.locator('[data-receipt="differs"]')).to_be_visible()
+    eventually(lambda: "verified,differs,verified" in screen.page.evaluate("() => receipts.join()"), 60)
 
     expect(verified(screen)).to_be_visible()
     expect(screen.page.locator(f'[data-path="{path}"]')).not_to_contain_text("99,999")

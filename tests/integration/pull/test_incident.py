@@ -57,7 +57,10 @@ def owned() -> dict[str, Any]:
 
 
 def lived(linked: Linked) -> None:
-    """A pending row that posts, a removal, an import of three pages, odd text, and a full resync."""
+    """A pending row that posts, a removal, an import of three pages, odd text, and a full resync.
+
+    The amounts lie close together, so that no factor turns one of them into another.
+    """
     shown = [owned()]
     bank = linked.bank
     held = private("tx-hold-1", 40) | {"pending": True}
@@ -65,11 +68,14 @@ def lived(linked: Linked) -> None:
     posted = private("tx-post-1", 44.5, pending_transaction_id="tx-hold-1")
     odd = private("tx-odd", 3, name='"\\Zoë\u2028\U0001f35c\x01', merchant_name=None, personal_finance_category=None)
     bank.at("cur-A", page(added=[posted, odd], removed=["tx-hold-1"], to="cur-B", more=True, accounts=shown))
-    bank.at("cur-B", page(added=[private(f"tx-many-{n}", n + 0.11) for n in range(30)], to="cur-C", accounts=shown))
+    bank.at(
+        "cur-B",
+        page(added=[private(f"tx-many-{n}", 70_001.11 + n) for n in range(30)], to="cur-C", accounts=shown),
+    )
     bank.at("cur-C", page(modified=[private("tx-many-3", 99.99)], removed=["tx-gone"], to="cur-D", accounts=shown))
     for _ in range(3):
         assert linked.pull().outcome == "applied"
-    kept = [private(f"tx-many-{n}", n + 0.11) for n in range(5)]
+    kept = [private(f"tx-many-{n}", 70_001.11 + n) for n in range(5)]
     bank.at(None, page(added=[*kept, posted, odd], to="cur-R", accounts=shown))
     with transaction(linked.deps.engine) as connection:
         want_resync(connection, linked.item_id)
