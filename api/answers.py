@@ -417,6 +417,44 @@ class BudgetsAnswer(Answer):
     budgets: list[Budget]
 
 
+class HouseholdMember(Answer):
+    """A member of a household; `sharesAll`: every account, and expenses added by hand."""
+
+    id: str
+    display_name: str | None
+    role: Literal["owner", "member"]
+    shares_all: bool
+    joined_at: datetime
+
+
+class Household(Answer):
+    """A household that the user is in; `accounts` are those that the user shows there."""
+
+    id: str
+    name: str
+    members: list[HouseholdMember]
+    accounts: list[UUID]
+
+
+class HouseholdsAnswer(Answer):
+    """The user's households."""
+
+    households: list[Household]
+
+
+class HouseholdWritten(WriteAnswer):
+    """A household as it is now."""
+
+    household: Household
+
+
+class InvitationAnswer(WriteAnswer):
+    """An invitation: its code is told this once."""
+
+    code: str
+    expires_at: datetime
+
+
 class BudgetWritten(WriteAnswer):
     """A budget as it is now."""
 

@@ -22,6 +22,7 @@ from api.routes import (
     categories,
     config,
     health,
+    households,
     items,
     me,
     metrics,
@@ -49,6 +50,7 @@ ROUTES = (
     rules,
     months,
     budgets,
+    households,
     screens,
 )
 

@@ -17,6 +17,7 @@ from sync.bodies import Body, Id
 from sync.edit_fields import Amount, CategoryName, Day, Hint, Identifier, Month, Name, Token
 
 LONGEST_PAGE = 200
+SHARED_AT_MOST = 200
 
 
 def parse_limit(value: Any) -> int:
@@ -142,3 +143,22 @@ class RepairBody(Body):
     month: Month
     days: Annotated[list[Day], Field(max_length=31)]
     shown: Annotated[list[Id], Field(max_length=500)]
+
+
+class HouseholdBody(Body):
+    """A household's name."""
+
+    name: CategoryName
+
+
+class InvitationCodeBody(Body):
+    """The code of an invitation."""
+
+    code: Identifier
+
+
+class SharesBody(Body):
+    """What the user shows in a household: these accounts, or everything."""
+
+    everything: bool = False
+    accounts: list[Id] = Field(default_factory=list, max_length=SHARED_AT_MOST)

@@ -13,11 +13,12 @@ from apiflask import APIFlask
 from api.auth import is_public
 from api.idempotency import CREATING
 
-TAGS = ("Profile", "Banks", "Transactions", "Categories", "Rules", "Months", "Budgets", "Page", "Webhooks", "Health")
+TAGS = ("Profile", "Banks", "Transactions", "Categories", "Rules", "Months", "Budgets", "Households",
+        "Page", "Webhooks", "Health")  # fmt: skip
 PROBLEM_STATUSES = {
     "400": "The body is not JSON, or the request cannot be understood.",
     "401": "No valid ID token.",
-    "403": "The sign-in is too old for this.",
+    "403": "The sign-in is too old for this, or this is for a household's owners.",
     "404": "Not there, or not this user's: nobody can tell which.",
     "409": "The ledger's state does not allow it.",
     "410": "The user is being erased.",
@@ -116,7 +117,12 @@ def complete_operation(path: str, method: str, operation: dict[str, Any], *, nee
     operation["security"] = [{"firebase": []}] if needs_token else []
     parameters = [parameter for parameter in operation.get("parameters", []) if parameter]
     for parameter in parameters:
-        if parameter["in"] == "path" and parameter["name"].endswith("_id") and path != "/api/categories/{category_id}":
+        if (
+            parameter["in"] == "path"
+            and parameter["name"].endswith("_id")
+            and parameter["name"] != "member_id"
+            and path != "/api/categories/{category_id}"
+        ):
             parameter["schema"] = {"type": "string", "format": "uuid"}
     parameters.append(REQUEST_ID)
     if method == "post" and path in CREATING:
@@ -139,7 +145,9 @@ def problem_statuses(method: str, path: str, *, needs_token: bool) -> list[str]:
         statuses += ["400", "404", "409", "413", "422"]
     elif method == "delete":
         statuses += ["403", "404", "409"] if path == "/api/me" else ["404", "409"]
-    elif "{" in path or path == "/api/me":
+    if path.startswith("/api/households") and method != "get":
+        statuses += ["403"]
+    if method == "get" and ("{" in path or path == "/api/me"):
         statuses += ["404"]
     if path in ("/api/link-tokens", "/api/items") and method == "post":
         statuses += ["502"]

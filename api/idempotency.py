@@ -21,7 +21,8 @@ from sync.deps import Deps
 from sync.errors import InvalidFields
 from sync.idempotency import once
 
-CREATING = frozenset({"/api/items", "/api/transactions", "/api/categories", "/api/rules", "/api/budgets"})
+CREATING = frozenset({"/api/items", "/api/transactions", "/api/categories", "/api/rules", "/api/budgets",
+                      "/api/households", "/api/households/{household_id}/budgets"})  # fmt: skip
 KEY = re.compile(r"[!-~]{1,128}")
 REPLAYED = "Idempotency-Replayed"
 

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sync import audit_budget, log
+from sync.asked import ROOTS
 from sync.audit_budget import Budget, BudgetSpent
 from sync.audit_counts import count_owner, known_counts
 from sync.changes import Connection
@@ -71,11 +72,11 @@ _GONE = "delete from mirror_audits where owner = %s and not exists (select from 
 _ENROL = """
 insert into mirror_audits (owner)
 select o.owner from owners as o left join mirror_audits as a using (owner)
-where a.owner is null and o.owner like 'users/%%' limit 10000
+where a.owner is null limit 10000
 on conflict do nothing
 """
-_WALK_AT = "select page_token from audit_walk where ended_at is null or ended_at < %s"
-_WALKED = "update audit_walk set page_token = %s, ended_at = case when %s = '' then %s::timestamptz end"
+_WALK_AT = "select collection, page_token from audit_walk where ended_at is null or ended_at < %s"
+_WALKED = "update audit_walk set collection = %s, page_token = %s, ended_at = case when %s then %s::timestamptz end"
 _MET = "insert into mirror_audits (owner) select unnest(%s::text[]) on conflict do nothing"
 _RECENT = """
 select owner, audited_at, full_at, level, outcome, documents, damaged, repaired, reads, full_waits_for
@@ -240,15 +241,17 @@ class Auditor:
         lines.write(_PUT_OFF[purpose], (outcome, self._deps.now() + wait, owner))
 
     def _walk(self, lines: AuditLines, budget: Budget) -> bool:
-        """Meets the next users that Firestore has, whether the ledger knows them or not."""
+        """Meets the next users and households that Firestore has, whether the ledger knows them or not."""
         now = self._deps.now()
         due = now - timedelta(days=self._deps.settings.audit_full_days)
         at = lines.write(_WALK_AT, (due,))
         if not at:
             return False
-        documents, token = self._firestore.page("", "users", at[0][0], size=_WALK_PAGE, meter=budget)
+        root, token = at[0]
+        documents, token = self._firestore.page("", root, token, size=_WALK_PAGE, meter=budget)
         lines.write(_MET, ([self._firestore.path(document.name) for document in documents],))
-        lines.write(_WALKED, (token, token, now))
+        following = root if token else ROOTS[(ROOTS.index(root) + 1) % len(ROOTS)]
+        lines.write(_WALKED, (following, token, not token and following == ROOTS[0], now))
         return True
 
     def enrol(self, lines: AuditLines) -> None:

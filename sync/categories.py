@@ -109,6 +109,12 @@ def require(connection: Connection, category_id: str, field: str = "categoryId")
     return category_id
 
 
+def is_everybodys(connection: Connection, category_id: str) -> bool:
+    """Whether this is a category of the taxonomy."""
+    row = None if "\0" in category_id else connection.execute(_OWNER, {"id": category_id}).first()
+    return row is not None and row.user_id is None
+
+
 def _usable(connection: Connection, category_id: str) -> object:
     return connection.execute(_USABLE, {"id": category_id}).first()
 

@@ -15,12 +15,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sync import log
+from sync.asked import Documents
 from sync.changes import Cursor, Live, Marked, OwnerRow, Under
 from sync.documents import month_name
 from sync.marks import read_marks, read_owners
 from sync.paths import kind_of, plain
 from sync.plan import Claim
-from sync.projection import Documents, months_of
+from sync.projection import months_of
 from sync.shapes import Asked, Living, Shape, read_places, read_shapes, spread, turning
 
 ROUND_MARKS = 20_000

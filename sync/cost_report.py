@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import text
 
+from sync.asked import key_of, owner_of
 from sync.changes import Cursor
 from sync.cost import Prices, plain_amount, prices_of
 from sync.db import transaction
@@ -22,7 +23,8 @@ By: TypeAlias = Literal["user", "day", "kind"]
 
 FACTS = ("changes", "writes", "deletes", "bytes", "index_entries", "listened")
 _SUMS = ", ".join(f"sum({name})::bigint as {name}" for name in FACTS)
-_GROUPS: dict[By, str] = {"user": "substr(owner, 7)", "day": "day::text", "kind": "kind"}
+_USER = "case when owner like 'users/%%' then substr(owner, 7) else owner end"
+_GROUPS: dict[By, str] = {"user": _USER, "day": "day::text", "kind": "kind"}
 _ROWS = """
 select {group} as name, {sums} from mirror_costs
 where day >= %(since)s and (%(owner)s::text is null or owner = %(owner)s) group by 1 order by 1
@@ -47,7 +49,7 @@ _FORGET = text("delete from mirror_costs where day < :before")
 
 def report(cursor: Cursor, settings: Settings, *, by: By, since: date, user_id: str | None = None) -> dict[str, Any]:
     """Costs since a UTC day, one row per user, day or kind, the dearest user first. Amounts are exact decimals."""
-    asked = {"since": since, "owner": None if user_id is None else f"users/{user_id}"}
+    asked = {"since": since, "owner": None if user_id is None else owner_of(user_id)}
     prices = prices_of(settings)
     cursor.execute(_ROWS.format(group=_GROUPS[by], sums=_SUMS), asked)
     rows = [_priced(by, row, prices) for row in cursor.fetchall()]
@@ -95,7 +97,7 @@ def read_caps(cursor: Cursor, settings: Settings) -> dict[str, Any]:
 def _above(cursor: Cursor, cap: Decimal, prices: Prices) -> list[dict[str, Any]]:
     rates = {"writes": prices.writes, "deletes": prices.deletes, "listened": prices.reads * prices.listeners}
     cursor.execute(_OVER.format(cost=_COST), {**rates, "cap": cap})
-    return [{"user": owner[6:], "cost": plain_amount(prices.of(*sums))} for owner, *sums in cursor.fetchall()]
+    return [{"user": key_of(owner), "cost": plain_amount(prices.of(*sums))} for owner, *sums in cursor.fetchall()]
 
 
 def _or_none(cap: Decimal) -> Decimal | None:

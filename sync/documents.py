@@ -39,12 +39,15 @@ def month_name(month: date) -> str:
 
 
 def head_document(owner: OwnerRow) -> Document:
-    """An owner's own document."""
+    """An owner's own document; a household's is named, and has one shape."""
+    window = {"firstMonth": window_of(owner.first_month)}
+    if owner.owner.startswith("households/"):
+        return {"schemaVersion": 1, "name": owner.display_name, "window": window}
     return {
         "schemaVersion": owner.shape,
         "email": owner.email,
         "displayName": owner.display_name,
-        "window": {"firstMonth": window_of(owner.first_month)},
+        "window": window,
     }
 
 
@@ -108,6 +111,36 @@ def _split(amount: Decimal, iso: str | None, parts: Sequence[tuple[str, Decimal,
         "remainder": exact(remainder),
         "splitsExceed": remainder != 0 and carved != 0 and (remainder < 0) is not (carved < 0),
     }
+
+
+def shared_transaction_document(row: Sequence[Any]) -> Document:
+    """What a household is shown of a member's transaction: nothing private, and no account."""
+    (member_id, month, spent_on, name, merchant, amount, iso, unofficial, category_id, pending, splits, expired) = row
+    split = _split(amount, iso, [(category, Decimal(part), None) for category, part in splits or ()])
+    for part in split["splits"]:
+        del part["note"]
+    return {
+        "memberId": member_id,
+        "month": month_name(month),
+        "date": spent_on.isoformat(),
+        "name": name,
+        "merchantName": merchant,
+        "amountMinor": None if iso is None else minor(amount, iso),
+        "amount": exact(amount),
+        "currency": iso,
+        "unofficialCurrency": unofficial,
+        "currencyDigits": None if iso is None else digits(iso),
+        "categoryId": category_id,
+        "pending": pending,
+        "expired": expired,
+        **split,
+    }
+
+
+def member_document(row: Sequence[Any]) -> Document:
+    """A member of a household."""
+    display_name, role, shares_all, joined_at = row
+    return {"displayName": display_name, "role": role, "sharesAll": shares_all, "joinedAt": joined_at}
 
 
 def review_document(row: Sequence[Any]) -> Document:

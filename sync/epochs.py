@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sync import log
+from sync.asked import owner_of
 from sync.changes import Connection
 from sync.db import retrying
 from sync.deps import Deps
@@ -24,6 +25,7 @@ _log = log.get(__name__)
 _OWNERS = """
 select owner from owners where %s is null or owner = %s
 union select 'users/' || id from users where %s is null or 'users/' || id = %s
+union select 'households/' || id from households where %s is null or 'households/' || id = %s
 order by 1
 """
 _LOCK = "select lock_owners(array[%s])"
@@ -38,11 +40,11 @@ def raise_epochs(
     deps: Deps, user_id: str | None = None, told: Callable[[int, int], None] = lambda done, total: None
 ) -> tuple[int, int]:
     """Raises the epoch of one user or of all, and marks all their documents; answers how many of each."""
-    owner = None if user_id is None else f"users/{user_id}"
+    owner = None if user_id is None else owner_of(user_id)
     connection = connect(ledger_url(deps))
     try:
         with connection, connection.cursor() as cursor:
-            cursor.execute(_OWNERS, (owner, owner, owner, owner))
+            cursor.execute(_OWNERS, (owner,) * 6)
             owners = [name for (name,) in cursor.fetchall()]
         documents = 0
         for done, name in enumerate(owners):
@@ -62,6 +64,6 @@ def _raise(connection: Connection, owner: str) -> int:
         cursor.execute(_RAISE, (owner,))
         cursor.execute(_KNOWN, (owner, owner))
         known = {path for (path,) in cursor.fetchall()}
-        paths = sorted(known | candidates(cursor, [owner.removeprefix("users/")]) | {owner})
+        paths = sorted(known | candidates(cursor, [owner]) | {owner})
         cursor.execute(_MARK, (owner, paths, paths))
     return len(paths)

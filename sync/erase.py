@@ -4,8 +4,8 @@ Each step is safe to repeat and leaves its end in the ledger, so a crash anywher
 
 sign-in    the account is disabled (the API refuses the user since the request was committed)
 banks      every item is ended at Plaid, every open link brought to its end
-rows       the ledger's rows go in steps of bounded size, the wrapped keys of the raw pages among them; the triggers
-           mark, and the mirror deletes the documents
+rows       the user leaves every household; the ledger's rows go in steps of bounded size, the wrapped keys of the
+           raw pages among them; the triggers mark, and the mirror deletes the documents
 documents  the mirror has deleted them; what else lies below the head (left by clients, or by nobody known) is deleted
 head       the user's row goes, and with it, as the last document, the head
 wait       until no commit sent before can still land and no ID token issued before is still valid
@@ -137,6 +137,7 @@ def _listed(deps: Deps, statement: Any, erasure: Row[Any]) -> list[UUID]:
 
 
 def _delete_rows(deps: Deps, erasure: Row[Any]) -> Later | None:
+    erasures.leave_households(deps, erasure)
     while erasures.erase_some(deps, erasure, STEP_ROWS):
         step("erase:some")
     erasures.advance(deps, erasure, "documents")
@@ -147,7 +148,7 @@ def _delete_documents(deps: Deps, erasure: Row[Any]) -> Later | None:
     """The mirror deletes what it wrote; what is left then is nobody's."""
     if not _mirrored(deps, erasure):
         return Later("mirror-not-clean")
-    strangers = [found for found in _subtree(_firestore(deps), erasure.user_id) if found.path != _head(erasure)]
+    strangers = [found for found in _subtree(_firestore(deps), erasure) if found.path != _head(erasure)]
     _delete_found(deps, erasure, strangers, "leftovers")
     erasures.advance(deps, erasure, "head")
     return None
@@ -194,7 +195,7 @@ def _forget(deps: Deps, erasure: Row[Any]) -> Later | None:
 
 def _read(deps: Deps, erasure: Row[Any]) -> Later | None:
     assert deps.sign_ins is not None
-    found = list(_subtree(_firestore(deps), erasure.user_id))
+    found = list(_subtree(_firestore(deps), erasure))
     rows = erasures.rows_left(deps, erasure)
     account = deps.sign_ins.exists(erasure.user_id)
     if found or account or any(rows.values()):
@@ -237,10 +238,13 @@ class _Found(NamedTuple):
     update_time: datetime
 
 
-def _subtree(firestore: Firestore, user_id: str) -> Iterator[_Found]:
-    """The head and every document below it, however deep; also what lies below a document that is not there."""
-    waiting = [f"users/{user_id}"]
-    known = firestore.read(waiting)
+def _subtree(firestore: Firestore, erasure: Row[Any]) -> Iterator[_Found]:
+    """The head and every document below it, however deep; also what lies below a document that is not there.
+
+    And the user's memberships of households.
+    """
+    waiting = [_head(erasure)]
+    known = firestore.read([*waiting, *(f"{owner}/members/{erasure.user_id}" for owner in erasure.households)])
     yield from _existing(firestore, [document for document in known.values() if document is not None])
     while waiting:
         parent = waiting.pop()

@@ -32,7 +32,7 @@ _ASK = text("""
 """)
 _OF_USER = text("select id from erasures where user_id = :user_id")
 _COLUMNS = """id, user_id, encode(user_sha256, 'hex') as user_sha256, asked_by, asked_at, step, step_at, due_at,
-    failures, problem, items, plaid_items, deleted, finished_at"""
+    failures, problem, items, plaid_items, households, deleted, finished_at"""
 _FIND = text(f"select {_COLUMNS}, record, signature, signing_key_id from erasures where id = :id")  # noqa: S608
 _ALL = text(f"select {_COLUMNS} from erasures order by asked_at, id")  # noqa: S608
 _DUE = text("""
@@ -63,6 +63,13 @@ _COUNTED = text("select deleted from erasures where id = :id for update")
 _ERASE = text("select erase_rows(:user_id, :most)")
 _LEFT = text("select rows_left(:user_id)")
 _MARKS = text("select count(*) from changes where owner = :owner")
+# What the households that the user has left had to do for it; later marks of theirs are about others.
+_SHARED_MARKS = text("""
+    select count(*) from erasures as e cross join lateral jsonb_each_text(e.households) as h(owner, number)
+    join changes as c on c.owner = h.owner and c.number <= h.number::bigint
+    where e.id = :id
+""")
+_LEAVE = text("select leave_households(:user_id)")
 _DIRTY = text("select count(*) from owners where owner = :owner and dirty")
 _KEEP_EPOCH = text("""
     update erasures as e set epoch = greatest(e.epoch, o.epoch) from owners as o
@@ -70,7 +77,7 @@ _KEEP_EPOCH = text("""
 """)
 _SIGN = text("""
     update erasures set step = 'done', step_at = :now, due_at = :now, finished_at = :now, user_id = null, items = '{}',
-        plaid_items = '{}', problem = null, record = cast(:record as jsonb), signature = :signature,
+        plaid_items = '{}', households = '{}', problem = null, record = cast(:record as jsonb), signature = :signature,
         signing_key_id = :signing_key_id
     where id = :id and step = 'read'
 """)
@@ -178,10 +185,19 @@ def rows_left(deps: Deps, erasure: Row[Any]) -> dict[str, int]:
     return left
 
 
+@retrying
+def leave_households(deps: Deps, erasure: Row[Any]) -> None:
+    """Takes the user out of every household, under the counters of all their members. Twice is safe."""
+    with transaction(deps.engine) as connection:
+        if left := connection.execute(_LEAVE, {"user_id": erasure.user_id}).scalar_one():
+            count(connection, erasure, "households", {"left": left})
+
+
 def is_mirrored(connection: Connection, erasure: Row[Any]) -> bool:
     """Whether the mirror has nothing left to do for the user."""
     bound = {"owner": f"users/{erasure.user_id}"}
-    return not connection.execute(_MARKS, bound).scalar() and not connection.execute(_DIRTY, bound).scalar()
+    waiting = (connection.execute(_MARKS, bound), connection.execute(_SHARED_MARKS, {"id": erasure.id}))
+    return not any(found.scalar() for found in waiting) and not connection.execute(_DIRTY, bound).scalar()
 
 
 def keep_epoch(connection: Connection, erasure: Row[Any]) -> None:

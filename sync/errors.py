@@ -271,6 +271,48 @@ class BudgetExists(LivespendError):
     status = 409
 
 
+class HouseholdNotFound(LivespendError):
+    """You are in no such household."""
+
+    code = "household-not-found"
+    status = 404
+
+
+class MemberNotFound(LivespendError):
+    """The household has no such member."""
+
+    code = "member-not-found"
+    status = 404
+
+
+class InvitationInvalid(LivespendError):
+    """This invitation is unknown, used or expired."""
+
+    code = "invitation-invalid"
+    status = 404
+
+
+class NotTheHouseholdsOwner(LivespendError):
+    """Only an owner of the household may do this."""
+
+    code = "not-the-households-owner"
+    status = 403
+
+
+class HouseholdFull(LivespendError):
+    """The household has all the members it may have, or you are in as many as you may be."""
+
+    code = "household-full"
+    status = 409
+
+
+class AccountNotShareable(LivespendError):
+    """Only your own linked accounts can be shared."""
+
+    code = "account-not-shareable"
+    status = 422
+
+
 # Edits made offline. They reach a person in a receipt, never as an answer of HTTP.
 
 

@@ -19,11 +19,12 @@ _OWNERS = Statement("""
 select o.owner, o.epoch, o.number,
     (select count(*) from changes as c
      where c.owner = o.owner and (c.epoch, c.number) > (o.clean_epoch, o.clean_number)),
-    o.first_month, u.id is not null, u.email, u.display_name,
+    o.first_month, u.id is not null or h.id is not null, u.email, coalesce(u.display_name, h.name),
     s.update_time, s.deleted, s.digest, s.epoch, s.number, p.epoch, p.number,
     (select array[epoch::text, shape::text, other::text, state] || own from live_shapes)
 from owners as o
 left join users as u on u.id = substr(o.owner, 7) and o.owner like 'users/%%'
+left join households as h on h.id = substr(o.owner, 12) and o.owner like 'households/%%'
 left join mirror_state as s on s.owner = o.owner and s.path = o.owner
 left join parked_documents as p on p.owner = o.owner and p.path = o.owner
 where o.owner = any (%s)

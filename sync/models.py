@@ -936,6 +936,7 @@ audit_walk = Table(
     Column("singleton", Boolean, primary_key=True, server_default=text("true")),
     Column("page_token", Text, nullable=False, server_default=text("''")),
     _time("ended_at"),
+    Column("collection", Text, nullable=False, server_default=text("'users'")),
     CheckConstraint("singleton", name="singleton"),
 )
 
@@ -1014,6 +1015,7 @@ erasures = Table(
     Column("record", JSONB),
     Column("signature", LargeBinary),
     Column("signing_key_id", Uuid, ForeignKey("signing_keys.id")),
+    Column("households", JSONB, nullable=False, server_default=text("'{}'")),
     UniqueConstraint("user_id"),
     CheckConstraint("asked_by in ('user', 'operator')", name="asked_by"),
     CheckConstraint(f"step in ({', '.join(map(repr, _STEPS))})", name="step"),
@@ -1053,3 +1055,90 @@ owner_shapes = Table(
     Column("shape", Integer, nullable=False),
     Column("epoch", Integer, nullable=False),
 )
+
+
+def _household() -> Column[Any]:
+    return Column("household_id", _ID, ForeignKey("households.id", ondelete="CASCADE"), nullable=False)
+
+
+households = Table(
+    "households",
+    metadata,
+    Column("id", _ID, primary_key=True, server_default=text("gen_random_uuid()")),
+    Column("name", Text, nullable=False),
+    _stamped(),
+    CheckConstraint("id ~ '^[A-Za-z0-9-]{1,64}$'", name="id"),
+    CheckConstraint("length(name) between 1 and 60", name="name"),
+)
+
+household_members = Table(
+    "household_members",
+    metadata,
+    _household(),
+    _user(),
+    Column("role", Text, nullable=False, server_default=text("'member'")),
+    Column("shares_all", Boolean, nullable=False, server_default=text("false")),
+    _stamped("joined_at"),
+    PrimaryKeyConstraint("household_id", "user_id"),
+    CheckConstraint("role in ('owner', 'member')", name="role"),
+)
+Index(None, household_members.c.user_id)
+
+household_shares = Table(
+    "household_shares",
+    metadata,
+    Column("household_id", _ID, nullable=False),
+    Column("user_id", _ID, nullable=False),
+    Column("account_id", Uuid, ForeignKey("accounts.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("household_id", "user_id", "account_id"),
+    ForeignKeyConstraint(
+        ["household_id", "user_id"], ["household_members.household_id", "household_members.user_id"], ondelete="CASCADE"
+    ),
+)
+Index(None, household_shares.c.account_id)
+
+household_budgets = Table(
+    "household_budgets",
+    metadata,
+    _uuid_key(),
+    _household(),
+    Column("category_id", _ID, ForeignKey("categories.id"), nullable=False),
+    Column("iso_currency", Text, nullable=False),
+    Column("limit_amount", _MONEY, nullable=False),
+    Column("starts_month", Date, nullable=False),
+    _stamped(),
+    _time("removed_at"),
+    CheckConstraint("limit_amount > 0", name="limit_amount"),
+    CheckConstraint("extract(day from starts_month) = 1", name="starts_month"),
+)
+Index(None, household_budgets.c.household_id)
+Index(
+    "uq_household_budgets_household_id_category_id_iso_currency",
+    household_budgets.c.household_id,
+    household_budgets.c.category_id,
+    household_budgets.c.iso_currency,
+    unique=True,
+    postgresql_where=text("removed_at is null"),
+)
+
+household_categories = Table(
+    "household_categories",
+    metadata,
+    _household(),
+    Column("category_id", _ID, ForeignKey("categories.id", ondelete="CASCADE"), nullable=False),
+    PrimaryKeyConstraint("household_id", "category_id"),
+)
+Index(None, household_categories.c.category_id)
+
+household_invitations = Table(
+    "household_invitations",
+    metadata,
+    Column("code_sha256", LargeBinary, primary_key=True),
+    _household(),
+    _user(),
+    _stamped(),
+    Column("expires_at", _TIME, nullable=False),
+    _time("used_at"),
+)
+Index(None, household_invitations.c.household_id)
+Index(None, household_invitations.c.user_id)

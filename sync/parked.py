@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 from psycopg2.extras import Json
 
 from sync import budgets, categories, ledger, splits, users
+from sync.asked import is_shared, owner_of
 from sync.changes import Connection, Cursor
 from sync.deps import Deps
 from sync.documents import Unshowable
@@ -67,7 +68,7 @@ class Edit:
 
 def list_parked(cursor: Cursor, user_id: str | None = None) -> list[Shown]:
     """Every parked document, the longest parked first, with its error and whether it is dropped."""
-    return _read(cursor, None if user_id is None else f"users/{user_id}", None)
+    return _read(cursor, None if user_id is None else owner_of(user_id), None)
 
 
 def show(cursor: Cursor, path: str) -> Shown:
@@ -211,4 +212,4 @@ _FIELDS: Mapping[str, list[str]] = {
 
 def _editable(path: str) -> list[str]:
     at = place(plain(path))
-    return [] if at is None else _FIELDS.get(at.kind, [])
+    return [] if at is None or is_shared(path) else _FIELDS.get(at.kind, [])

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sync.asked import Documents
 from sync.changes import UNDER_SHAPE_1, Acknowledgement, Held, Marked, OwnerRow, Parked, Shown, Under, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, delete_write, digest, encode, guarded, nameable
-from sync.projection import Documents
 from sync.wire import Fields
 
 

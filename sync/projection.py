@@ -8,38 +8,46 @@ summed from its own rows by index, whenever it is built. Called by mirror.py and
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
+from sync.asked import (
+    HOUSEHOLDS,
+    Documents,
+    FirstMonths,
+    Keys,
+    built,
+    columns,
+    in_window,
+    is_shared,
+    key_of,
+    parse_month,
+    uuids,
+)
 from sync.changes import Cursor, OwnerRow
 from sync.documents import (
     Budget,
-    Document,
     Total,
-    Unshowable,
     account_document,
     budget_document,
     head_document,
     import_document,
     item_document,
-    month_document,
     month_name,
     receipt_document,
     recurring_document,
     transaction_document,
 )
 from sync.prepared import Statement
-from sync.receipts import read_days, totals_digest
+from sync.receipts import month_with_receipt, read_days
+from sync.shared import SHARED_KINDS, shared_candidates, shared_months_of
 from sync.totals import totals_of
-
-Documents: TypeAlias = dict[str, Document | Unshowable]
 
 
 class Place(NamedTuple):
-    """A document's path taken apart; the head has the kind "" and no id."""
+    """A document's path taken apart; the head has the kind "" and no id. `user_id` is `households/{hid}` for theirs."""
 
     user_id: str
     kind: str
@@ -49,36 +57,42 @@ class Place(NamedTuple):
 def place(path: str) -> Place | None:
     """Takes a path apart; None for a path of no known shape (a newer process may know it)."""
     segments = path.split("/")
-    if segments[0] != "users" or not all(segments):
+    kinds = _ROOTS.get(segments[0])
+    if kinds is None or not all(segments):
         return None
+    key = segments[1] if kinds is KINDS else f"{HOUSEHOLDS}{segments[1]}"
     if len(segments) == 2:
-        return Place(segments[1], "", "")
-    return Place(*segments[1:]) if len(segments) == 4 and segments[2] in KINDS else None
+        return Place(key, "", "")
+    return Place(key, *segments[2:]) if len(segments) == 4 and segments[2] in kinds else None
 
 
 def project(cursor: Cursor, paths: Iterable[str], owners: Mapping[str, OwnerRow]) -> Documents:
     """Builds the documents of these paths as the snapshot's ledger has them; absent ones are left out."""
-    wanted: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    wanted: dict[Reader, list[tuple[str, str]]] = defaultdict(list)
     documents: Documents = {}
     for path in paths:
         found = place(path)
         if found is None:
             continue
         if found.kind:
-            wanted[found.kind].append((found.user_id, found.id))
+            kinds = SHARED_KINDS if is_shared(path) else KINDS
+            wanted[kinds[found.kind]].append((found.user_id, found.id))
         elif (owner := owners[path]).exists:
             documents[path] = head_document(owner)
-    first_months = {owner.owner[6:]: owner.first_month for owner in owners.values()}
-    for kind, keys in wanted.items():
-        documents.update(KINDS[kind](cursor, keys, first_months))
+    first_months = {key_of(owner.owner): owner.first_month for owner in owners.values()}
+    for read, keys in wanted.items():
+        documents.update(read(cursor, keys, first_months))
     return documents
 
 
 def months_of(cursor: Cursor, paths: Sequence[str]) -> dict[str, date]:
     """Answers the month each transaction path falls in now, or fell in last; unknown ones are left out."""
-    keys = [found for path in paths if (found := place(path)) and found.kind == "transactions"]
-    rows = _MONTHS_OF.run(cursor, *_columns(_uuids((key.user_id, key.id) for key in keys)))
-    return {f"users/{user_id}/transactions/{entry_id}": month for user_id, entry_id, month in rows}
+    places = [found for path in paths if (found := place(path)) and found.kind == "transactions"]
+    keys = [(found.user_id, found.id) for found in places if not is_shared(found.user_id)]
+    shared = [(found.user_id, found.id) for found in places if is_shared(found.user_id)]
+    rows = _MONTHS_OF.run(cursor, *columns(uuids(keys)))
+    months = {f"users/{user_id}/transactions/{entry_id}": month for user_id, entry_id, month in rows}
+    return {**months, **shared_months_of(cursor, shared)} if shared else months
 
 
 # --- transactions ---
@@ -106,15 +120,12 @@ join transactions as t on t.entry_id = e.id and t.user_id = w.user_id and t.remo
 left join reviews as r on r.shown_entry_id = e.id
 """, "text[]", "uuid[]")  # fmt: skip
 
-Keys: TypeAlias = list[tuple[str, str]]
-FirstMonths: TypeAlias = Mapping[str, date | None]
-
 
 def _transactions(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
     """Those inside their owner's window: a join that said so would be planned as a loop over all of them."""
     return {
-        f"users/{row[0]}/transactions/{row[1]}": _try(transaction_document, row[2:], month=row[2])
-        for row in _TRANSACTIONS.run(cursor, *_columns(_uuids(keys)))
+        f"users/{row[0]}/transactions/{row[1]}": built(transaction_document, row[2:], month=row[2])
+        for row in _TRANSACTIONS.run(cursor, *columns(uuids(keys)))
         if (first_month := first_months.get(row[0])) is not None and row[2] >= first_month
     }
 
@@ -130,15 +141,15 @@ where user_id = any (%s) and removed_at is null order by user_id, id
 
 
 def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
-    wanted = [(user_id, month) for user_id, name in keys if (month := _month(name)) is not None]
+    wanted = [(user_id, month) for user_id, name in keys if (month := parse_month(name)) is not None]
     totals: dict[tuple[str, date], list[Total]] = defaultdict(list)
-    for user_id, month, *rest in _MONTHS.run(cursor, *_columns(wanted)):
+    for user_id, month, *rest in _MONTHS.run(cursor, *columns(wanted)):
         totals[user_id, month].append(Total(*rest))
     budgets = _budgets_of(cursor, sorted({user_id for user_id, _ in totals}))
-    days = read_days(cursor, [key for key in totals if _in_window(*key, first_months)])
+    days = read_days(cursor, [key for key in totals if in_window(*key, first_months)])
     return {
-        f"users/{user_id}/months/{month_name(month)}": _try(
-            _month_with_receipt,
+        f"users/{user_id}/months/{month_name(month)}": built(
+            month_with_receipt,
             month,
             rows,
             budgets[user_id],
@@ -148,18 +159,6 @@ def _months(cursor: Cursor, keys: Keys, first_months: FirstMonths) -> Documents:
         )
         for (user_id, month), rows in totals.items()
     }
-
-
-def _in_window(user_id: str, month: date, first_months: FirstMonths) -> bool:
-    first = first_months.get(user_id)
-    return first is not None and month >= first
-
-
-def _month_with_receipt(
-    month: date, totals: Sequence[Total], budgets: Sequence[Budget], first: date | None, days: str | None
-) -> Document:
-    document = month_document(month, totals, budgets, first)
-    return {**document, "receipt": {"days": days, "totals": totals_digest(document)}}
 
 
 def _budgets_of(cursor: Cursor, user_ids: list[str]) -> Mapping[str, list[Budget]]:
@@ -183,8 +182,8 @@ left join balance_checks as c on c.id = a.id
 
 
 def _accounts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    rows = _ACCOUNTS.run(cursor, *_columns(_uuids(keys)))
-    return {f"users/{row[0]}/accounts/{row[1]}": _try(account_document, row[2:]) for row in rows}
+    rows = _ACCOUNTS.run(cursor, *columns(uuids(keys)))
+    return {f"users/{row[0]}/accounts/{row[1]}": built(account_document, row[2:]) for row in rows}
 
 
 _ITEMS = Statement("""
@@ -199,7 +198,7 @@ left join item_freshness as f on f.id = i.id
 
 
 def _items(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    rows = _ITEMS.run(cursor, *_columns(_uuids(keys)))
+    rows = _ITEMS.run(cursor, *columns(uuids(keys)))
     return {f"users/{row[0]}/items/{row[1]}": item_document(row[2:]) for row in rows}
 
 
@@ -211,7 +210,7 @@ join categories as c on c.id = w.id and c.user_id = w.user_id and c.removed_at i
 
 
 def _categories(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    rows = _CATEGORIES.run(cursor, *_columns(keys))
+    rows = _CATEGORIES.run(cursor, *columns(keys))
     return {f"users/{row[0]}/categories/{row[1]}": {"name": row[2]} for row in rows}
 
 
@@ -223,8 +222,8 @@ join budgets as b on b.id = w.id and b.user_id = w.user_id and b.removed_at is n
 
 
 def _budgets(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    rows = _BUDGETS.run(cursor, *_columns(_uuids(keys)))
-    return {f"users/{row[0]}/budgets/{row[1]}": _try(budget_document, Budget(*row[1:])) for row in rows}
+    rows = _BUDGETS.run(cursor, *columns(uuids(keys)))
+    return {f"users/{row[0]}/budgets/{row[1]}": built(budget_document, Budget(*row[1:])) for row in rows}
 
 
 _IMPORTS = Statement("""
@@ -235,7 +234,7 @@ join imports as i on i.item_id = w.id and i.user_id = w.user_id
 
 
 def _imports(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    rows = _IMPORTS.run(cursor, *_columns(_uuids(keys)))
+    rows = _IMPORTS.run(cursor, *columns(uuids(keys)))
     return {f"users/{row[0]}/imports/{row[1]}": import_document(row[2:]) for row in rows}
 
 
@@ -249,8 +248,8 @@ join recurring_streams as r on r.id = w.id and r.user_id = w.user_id and r.remov
 
 
 def _recurring(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    rows = _RECURRING.run(cursor, *_columns(_uuids(keys)))
-    return {f"users/{row[0]}/recurring/{row[1]}": _try(recurring_document, row[2:]) for row in rows}
+    rows = _RECURRING.run(cursor, *columns(uuids(keys)))
+    return {f"users/{row[0]}/recurring/{row[1]}": built(recurring_document, row[2:]) for row in rows}
 
 
 _RECEIPTS = """
@@ -261,11 +260,12 @@ join intents_applied as i on i.user_id = w.user_id and i.id = w.id
 
 
 def _receipts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
-    cursor.execute(_RECEIPTS, _columns(_uuids(keys)))
+    cursor.execute(_RECEIPTS, columns(uuids(keys)))
     return {f"users/{row[0]}/receipts/{row[1]}": receipt_document(row[2:]) for row in cursor.fetchall()}
 
 
-KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
+Reader: TypeAlias = Callable[[Cursor, Keys, FirstMonths], Documents]
+KINDS: Mapping[str, Reader] = {
     "transactions": _transactions,
     "months": _months,
     "accounts": _accounts,
@@ -276,6 +276,8 @@ KINDS: Mapping[str, Callable[[Cursor, Keys, FirstMonths], Documents]] = {
     "budgets": _budgets,
     "receipts": _receipts,
 }
+
+_ROOTS = {"users": KINDS, "households": SHARED_KINDS}
 
 
 # --- all paths of an owner (for comparing, not for mirroring) ---
@@ -296,36 +298,9 @@ union all select 'users/' || user_id || '/receipts/' || id from intents_applied 
 """
 
 
-def candidates(cursor: Cursor, user_ids: Sequence[str]) -> set[str]:
-    """Answers every path that may have a document in the snapshot's ledger; `project` decides which has."""
-    cursor.execute(_EXPECTED, {"users": list(user_ids)})
-    return {path for (path,) in cursor.fetchall()}
-
-
-def _try(build: Callable[..., Document], *row: Any, month: date | None = None) -> Document | Unshowable:
-    """One document that cannot be built must not stop the others."""
-    try:
-        return build(*row)
-    except (ArithmeticError, ValueError) as error:
-        return Unshowable(f"{type(error).__name__}: {error}", None if month is None else month_name(month))
-
-
-# --- keys ---
-
-
-def _uuids(keys: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(user_id, name) for user_id, name in keys if _UUID.fullmatch(name)]
-
-
-_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-
-
-def _month(name: str) -> date | None:
-    try:
-        return date.fromisoformat(f"{name}-01") if len(name) == 7 else None
-    except ValueError:
-        return None
-
-
-def _columns(keys: Sequence[tuple[Any, Any]]) -> tuple[list[Any], list[Any]]:
-    return [key[0] for key in keys], [key[1] for key in keys]
+def candidates(cursor: Cursor, owners: Sequence[str]) -> set[str]:
+    """Answers every path of these owners that may have a document in the snapshot; `project` decides which has."""
+    keys = [key_of(owner) for owner in owners]
+    cursor.execute(_EXPECTED, {"users": [key for key in keys if not is_shared(key)]})
+    paths = {path for (path,) in cursor.fetchall()}
+    return paths | shared_candidates(cursor, [key for key in keys if is_shared(key)])

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sync.asked import Documents, key_of
 from sync.changes import Cursor, Held, Live, OwnerRow, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
 from sync.firestore import Firestore, Meter
 from sync.marks import read_dropped, read_mirror_state, read_owners, read_parked
 from sync.paths import plain
-from sync.projection import Documents, candidates, place
+from sync.projection import candidates, place
 from sync.shapes import SHAPES, Living, Shape, expect
 
 # Written by clients: no projection of the ledger.
@@ -102,7 +103,7 @@ class Comparison:
     def as_json(self) -> dict[str, Any]:
         """The comparison with the names of the command line's JSON."""
         return {
-            "user": self.owner.removeprefix("users/"), "documents": self.documents, "equal": self.equal,
+            "user": key_of(self.owner), "documents": self.documents, "equal": self.equal,
             "missing": self.paths("missing"), "ghosts": self.paths("ghost"), "different": self.paths("different"),
             "unknown": self.unknown, "notJudged": self.not_judged, "acknowledged": self.acknowledged,
             "repaired": self.repaired, "reads": self.reads,
@@ -211,7 +212,7 @@ def compare(
 def _candidates(cursor: Cursor, owner: str, scope: Scope) -> set[str]:
     if scope == Scope(HEAD):
         return {owner}
-    paths = candidates(cursor, [owner.removeprefix("users/")])
+    paths = candidates(cursor, [owner])
     if scope.collections is None:
         return paths
     kinds = {name.partition("_v")[0] for name in scope.collections} | ({"transactions"} if scope.months else set())

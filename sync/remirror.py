@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sync.asked import owner_of
 from sync.changes import Connection
 from sync.db import retrying
 from sync.deps import Deps
@@ -24,7 +25,7 @@ STEP = 2_000
 _DIRTY_AT_MOST = 100
 _LOOK_SECONDS = 0.2
 
-_OWNERS = "select owner from owners where owner like 'users/%%' and (%s is null or owner = %s) order by owner"
+_OWNERS = "select owner from owners where (%s is null or owner = %s) order by owner"
 _HELD = "select path from mirror_state where owner = %s and not deleted"
 _MARK = "select mark_documents(%s, %s)"
 _BEHIND = "select count(*) from (select from owners where dirty limit %s) as d"
@@ -41,7 +42,7 @@ def remirror(
 ) -> dict[str, Any]:
     """Marks every document of one user, or of all; with `wait` until the mirror has written them. Tells documents."""
     connection = connect(ledger_url(deps))
-    owner = f"users/{user_id}" if user_id else None
+    owner = owner_of(user_id) if user_id else None
     try:
         owners = [row[0] for row in _rows(connection, _OWNERS, (owner, owner))]
         marked = 0
@@ -63,7 +64,7 @@ def _mark(connection: Connection, owner: str) -> int:
     with connection, connection.cursor() as cursor:
         cursor.execute(_HELD, (owner,))
         held = {plain(path) for (path,) in cursor.fetchall()}
-        paths = sorted(path for path in held | candidates(cursor, [owner.removeprefix("users/")]) if place(path))
+        paths = sorted(path for path in held | candidates(cursor, [owner]) if place(path))
     for start in range(0, len(paths), STEP):
         _mark_step(connection, owner, paths[start : start + STEP])
     return len(paths)

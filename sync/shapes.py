@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
+from sync.asked import Documents, FirstMonths, Keys, is_shared, key_of
 from sync.changes import Cursor, Held, Live, Mark, Marked, OwnerRow, Under, Version
 from sync.errors import ShapeUnknown
 from sync.marks import read_known
 from sync.paths import edition_of, moved, names_of, plain
-from sync.projection import KINDS, Documents, FirstMonths, Keys, place, project
+from sync.projection import KINDS, place, project
 
 Reader: TypeAlias = Callable[[Cursor, Keys, FirstMonths], Documents]
 Known: TypeAlias = Mapping[str, tuple[Held | None, Version | None]]
@@ -104,7 +105,7 @@ class Living:
         """Where the documents live that a mark on this path asks for."""
         bare = plain(path)
         found = place(bare)
-        if found is None or not found.kind:
+        if found is None or not found.kind or is_shared(path):
             return [path]
         if bare != path and (named := edition_of(path.split("/")[2])) is not None:
             return [moved(bare, named[1])]
@@ -122,12 +123,12 @@ class Living:
         heads = []
         for path in paths:
             found = place(plain(path))
-            if found is None or not found.kind:
+            if found is None or not found.kind or is_shared(path):
                 heads.append(path)
             else:
                 wanted[found.kind, self._edition(path)].append(path)
-        documents = project(cursor, heads, owners)
-        first_months = {owner.owner[6:]: owner.first_month for owner in owners.values()}
+        documents = project(cursor, heads, owners)  # and what households show, which has one shape
+        first_months = {key_of(owner.owner): owner.first_month for owner in owners.values()}
         for (kind, edition), there in wanted.items():
             if (read := self.reader(kind, edition)) is not None:
                 keys = [tuple(plain(path).split("/")[1::2]) for path in there]

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sync.asked import ROOTS, owner_of
 from sync.changes import Connection
 from sync.deps import Deps
 from sync.firestore import Firestore, Meter
@@ -28,14 +29,17 @@ def verify(
     mend: bool = False,
     told: Told = lambda done, total: None,
 ) -> dict[str, Any]:
-    """Compares one user, or so many percent of all that the ledger or Firestore knows. Raises FirestoreError."""
+    """Compares one user (or `households/{hid}`), or so many percent of all that the ledger or Firestore knows.
+
+    Raises FirestoreError.
+    """
     firestore = deps.firestore
     assert firestore is not None
     url = ledger_url(deps)
     reading, writing = connect(url), connect(url)
     try:
         reading.set_session(isolation_level="REPEATABLE READ", readonly=True)
-        owners = [f"users/{user_id}"] if user_id else _drawn(_owners(reading, firestore), sample)
+        owners = [owner_of(user_id)] if user_id else _drawn(_owners(reading, firestore), sample)
         compared = []
         told(0, len(owners))
         for done, owner in enumerate(owners, 1):
@@ -66,9 +70,10 @@ def compare_owner(
 
 def _owners(connection: Connection, firestore: Firestore) -> list[str]:
     with connection, connection.cursor() as cursor:
-        cursor.execute("select owner from owners where owner like 'users/%'")
+        cursor.execute("select owner from owners")
         known = {owner for (owner,) in cursor.fetchall()}
-    return sorted(known | {firestore.path(document.name) for document in firestore.documents("", "users")})
+    found = (document for root in ROOTS for document in firestore.documents("", root))
+    return sorted(known | {firestore.path(document.name) for document in found})
 
 
 def _drawn(owners: list[str], percent: float) -> list[str]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from sync.asked import is_shared
 from sync.db import lock_owners, retrying, transaction
 from sync.deps import Deps
 from sync.steps import step
@@ -44,6 +45,11 @@ _AT = text("select first_month from owners where owner = :owner")
 _ROWS = text("""
     select month, count(*) from transactions
     where user_id = :user_id and removed_at is null and month >= :from_month and month < :to_month
+    group by month
+""")
+_SHARED_ROWS = text("""
+    select month, count(*) from shared_transactions
+    where household_id = :user_id and month >= :from_month and month < :to_month
     group by month
 """)
 _MOVE = text("update owners set first_month = :first_month where owner = :owner")
@@ -157,8 +163,9 @@ def _step(deps: Deps, owner: str, goal: date) -> bool:
 def _next_month(connection: Connection, owner: str, at: date | None, goal: date) -> date:
     entering = at is None or at > goal
     from_month, to_month = (goal, at or date.max) if entering else (at or goal, goal)
-    bound = {"user_id": owner.removeprefix("users/"), "from_month": from_month, "to_month": to_month}
-    months = sorted(((month, rows) for month, rows in connection.execute(_ROWS, bound)), reverse=entering)
+    bound = {"user_id": owner.partition("/")[2], "from_month": from_month, "to_month": to_month}
+    rows_of = _SHARED_ROWS if is_shared(owner) else _ROWS
+    months = sorted(((month, rows) for month, rows in connection.execute(rows_of, bound)), reverse=entering)
     reached = _fitting(months)
     if len(reached) == len(months):
         return goal

@@ -67,13 +67,14 @@ def rebuild(user: str | None, everybody: bool, no_wait: bool, as_json: bool) -> 
 @_JSON
 def audit(user: str | None, last: int, as_json: bool) -> None:
     """The newest audits and repairs, the reads of today, and whether everybody is read often enough."""
+    from sync.asked import owner_of
     from sync.audit import recent_audits
     from sync.repair import note_mended, recent_repairs
     from sync.session import connect
     from sync.verify import ledger_url
     from workers.mirror_process import mirror_deps
 
-    owner = f"users/{user}" if user else None
+    owner = owner_of(user) if user else None
     with mirror_deps(quiet()) as deps:
         connection = connect(ledger_url(deps))
         try:

@@ -170,8 +170,80 @@ select 'users/' || id, jsonb_build_object('schemaVersion', 1, 'email', email, 'd
 from users
 """
 
+_SHOWN = """
+shown as (
+    select h.household_id, live.* from live, household_members h
+    where h.user_id = live.user_id and (h.shares_all or live.account_id in (
+        select s.account_id from household_shares s
+        where s.household_id = h.household_id and s.user_id = h.user_id)))
+"""
+_SHARED_TRANSACTIONS = f"""
+{_LIVE}, {_SHOWN}
+select 'households/' || household_id || '/transactions/' || entry_id, jsonb_build_object(
+    'memberId', user_id, 'month', to_char(day, 'YYYY-MM'), 'date', day::text, 'name', name,
+    'merchantName', merchant_name, 'amount', trim_scale(amount)::text,
+    'amountMinor', round(amount * (10::numeric ^ places))::bigint, 'currency', iso_currency,
+    'unofficialCurrency', unofficial_currency, 'currencyDigits', places, 'categoryId', category, 'pending', pending,
+    'expired', expired_at is not null,
+    'splits', coalesce((
+        select jsonb_agg(jsonb_build_object('categoryId', s.category_id, 'amount', trim_scale(s.amount)::text,
+            'amountMinor', round(s.amount * (10::numeric ^ places))::bigint) order by s.position)
+        from splits s where s.entry_id = shown.entry_id), '[]'),
+    'remainder', trim_scale(amount - cut)::text,
+    'remainderMinor', round((amount - cut) * (10::numeric ^ places))::bigint,
+    'splitsExceed', case when cut > 0 then amount < cut when cut < 0 then amount > cut else false end)
+from shown cross join lateral (
+    select coalesce(sum(s.amount), 0) as cut from splits s where s.entry_id = shown.entry_id) as parts
+where day >= (select first_month from owners where owner = 'households/' || household_id)
+"""
 
-_ALL = (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _RECURRING, _CATEGORIES, _BUDGETS, _HEADS)
+
+def _shared_months() -> str:
+    """A household's months are those of somebody who has all that is shown there, with the household's budgets."""
+    mine = _MONTHS.partition(", by_category as (")[2]
+    for one, other in (
+        ("from pieces where", "from pieces join of using (entry_id) where"),
+        ("from live where", "from live join of using (entry_id) where"),
+        ("from live group", "from live join of using (entry_id) group"),
+        ("user_id", "household_id"),
+        ("'users/'", "'households/'"),
+        ("as units from budgets)", "as units from household_budgets)"),
+    ):
+        assert one in mine, one
+        mine = mine.replace(one, other)
+    return f"{_LIVE}, {_SHOWN}, of as (select household_id, entry_id from shown), by_category as ({mine}"
+
+
+_MEMBERS = """
+select 'households/' || household_id || '/members/' || user_id, jsonb_build_object('displayName', display_name,
+    'role', role, 'sharesAll', shares_all)
+from household_members join users on users.id = user_id
+"""
+_SHARED_BUDGETS = """
+select 'households/' || household_id || '/budgets/' || id, jsonb_build_object('categoryId', category_id,
+    'currency', iso_currency, 'limit', trim_scale(limit_amount)::text, 'startsMonth', to_char(starts_month, 'YYYY-MM'))
+from household_budgets where removed_at is null
+"""
+_HOUSEHOLDS = """
+select 'households/' || id, jsonb_build_object('schemaVersion', 1, 'name', name,
+    'window', (select jsonb_build_object('firstMonth', to_char(first_month, 'YYYY-MM')) from owners
+        where owner = 'households/' || households.id))
+from households
+"""
+# All that are shown, and those that were shown once by somebody who still shares something.
+_SHARED_CATEGORIES = f"""
+{_LIVE}, {_SHOWN}
+select 'households/' || household_id || '/categories/' || c.id, jsonb_build_object('name', c.name)
+from household_categories h join categories c on c.id = h.category_id
+join household_members using (household_id, user_id) where c.removed_at is null
+union
+select 'households/' || household_id || '/categories/' || c.id, jsonb_build_object('name', c.name)
+from shown join categories c on c.user_id = shown.user_id and (c.id in (user_category_id, rule_category_id)
+    or exists (select from splits s where s.entry_id = shown.entry_id and s.category_id = c.id))
+"""
+_SHARED = (_SHARED_TRANSACTIONS, _shared_months(), _MEMBERS, _SHARED_BUDGETS, _SHARED_CATEGORIES, _HOUSEHOLDS)
+
+_ALL = (_TRANSACTIONS, _MONTHS, _ACCOUNTS, _ITEMS, _IMPORTS, _RECURRING, _CATEGORIES, _BUDGETS, _HEADS, *_SHARED)
 
 
 def documents(database_url: str) -> dict[str, dict[str, Any]]:

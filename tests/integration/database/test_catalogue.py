@@ -16,6 +16,11 @@ PROJECTED = {
     "budgets",
     "categories",
     "entries",
+    "household_budgets",
+    "household_categories",
+    "household_members",
+    "household_shares",
+    "households",
     "imports",
     "intents_applied",
     "item_freshness",
@@ -51,7 +56,7 @@ def test_every_projected_table_has_four_triggers_that_always_fire(database: Data
     triggers = database.sql(
         "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
         "where not tgisinternal and tgname not in ('refuses_move', 'marks_window', 'notes_trace', 'raises_epoch') "
-        "and tgname not like 'stamps_%%'"
+        "and tgname not like 'stamps_%%' and tgname not like 'shares_%%'"
     )
 
     wanted = {"marks_insert", "marks_update", "marks_delete", "refuses_truncate"}
@@ -77,6 +82,17 @@ def test_every_field_that_an_intent_may_change_is_stamped_by_triggers_that_fire_
     changing = ("update", "delete")
     wanted = {"entries": changing, "splits": ("insert", *changing), "budgets": changing}
     assert set(stamping) == {(t, f"stamps_{on}", "A", True) for t, commands in wanted.items() for on in commands}
+
+
+def test_everything_that_a_household_shows_is_marked_for_it_after_its_user(database: Database) -> None:
+    sharing = database.sql(
+        "select tgrelid::regclass::text, tgname, tgenabled::text, tgtype & 1 = 0 from pg_trigger "
+        "where not tgisinternal and tgname like 'shares_%%'"
+    )
+
+    rows = dict.fromkeys(("transactions", "splits", "spend_exclusions"), ("insert", "update", "delete"))
+    wanted = {**rows, "entries": ("update",), "users": ("update",), "categories": ("update",)}
+    assert set(sharing) == {(t, f"shares_{on}", "A", True) for t, commands in wanted.items() for on in commands}
 
 
 def test_every_projected_row_keeps_its_id_and_owner(database: Database) -> None:
@@ -117,7 +133,7 @@ def test_the_api_has_no_rights_on_marks_counters_or_mirror_state(database: Datab
 
     assert {table for table, _ in held} & SERVERS_ONLY == set()
     assert {right for _, right in held} == {"SELECT", "INSERT", "DELETE"}
-    assert {table for table, right in held if right == "DELETE"} == {"splits"}
+    assert {table for table, right in held if right == "DELETE"} == {"splits", "household_shares"}
 
 
 def test_the_api_may_update_the_users_columns_only(database: Database) -> None:
@@ -168,13 +184,21 @@ def test_only_the_named_functions_are_for_the_doors(database: Database) -> None:
             "acknowledge_versions",
             "ask_erasure",
             "being_erased",
+            "create_household",
+            "dissolve_household",
+            "household_people",
+            "join_household",
+            "leave_household",
             "link_session_of",
+            "lock_household",
             "lock_own_counter",
+            "marked_in_household",
             "marked_since",
+            "own_households",
             "request_repair",
             "want_pull",
         },
-        "worker": {"being_erased", "erase_rows", "lock_owners", "rows_left", "want_pull"},
+        "worker": {"being_erased", "erase_rows", "leave_households", "lock_owners", "rows_left", "want_pull"},
         "mirror": {"being_erased", "lock_owners", "mark_documents"},
     }
 

@@ -13,6 +13,17 @@ from sync.db import make_engine, sqlstate, transaction
 from tests.fixtures.database import Database
 
 REFUSED = "42501"
+
+
+def uid(user: str, kind: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{user}/{kind}"))
+
+
+def home_of(column: str) -> str:
+    """Whose household a column names."""
+    return f"case {column} when '{uid('alice', 'home')}' then 'alice' when '{uid('bob', 'home')}' then 'bob' end"
+
+
 TABLES = {
     "users": "id",
     "items": "user_id",
@@ -40,15 +51,18 @@ TABLES = {
     "purges": "user_id",
     "intents_applied": "user_id",
     "field_versions": "user_id",
+    "households": home_of("id"),
+    "household_members": "user_id",
+    "household_shares": "user_id",
+    "household_budgets": home_of("household_id"),
 }
-
-
-def uid(user: str, kind: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"{user}/{kind}"))
+# Of these the API reads nothing at all.
+UNREAD = {"household_categories", "household_invitations"}
 
 
 def fill(database: Database, user: str) -> None:
     item, account, entry = uid(user, "item"), uid(user, "account"), uid(user, "entry")
+    home = uid(user, "home")
     for statement, *parameters in (
         ("insert into users (id) values (%s)", user),
         ("insert into categories (id, user_id, name) values (%s, %s, 'Own')", f"own-{user}", user),
@@ -141,6 +155,23 @@ def fill(database: Database, user: str) -> None:
             "values (%s, %s, %s, '', now(), now())",
             user, uid(user, "session"), user.encode(),
         ),
+        ("insert into households (id, name) values (%s, 'Home')", home),
+        ("insert into household_members (household_id, user_id, role) values (%s, %s, 'owner')", home, user),
+        ("insert into household_shares (household_id, user_id, account_id) values (%s, %s, %s)", home, user, account),
+        (
+            "insert into household_budgets (household_id, category_id, iso_currency, limit_amount, starts_month) "
+            "values (%s, 'OTHER', 'USD', 1, '2026-11-01')",
+            home,
+        ),
+        (
+            "insert into household_categories (household_id, category_id) values (%s, %s) on conflict do nothing",
+            home, f"own-{user}",
+        ),
+        (
+            "insert into household_invitations (code_sha256, household_id, user_id, expires_at) "
+            "values (%s, %s, %s, '2099-01-01')",
+            user.encode(), home, user,
+        ),
     ):  # fmt: skip
         database.sql(statement, *parameters)
 
@@ -166,7 +197,7 @@ def test_the_list_of_guarded_tables_is_complete(database: Database) -> None:
         "select relname from pg_class where relrowsecurity and relname not in ('webhook_inbox', 'erasures')"
     )
 
-    assert {name for (name,) in guarded} == set(TABLES)
+    assert {name for (name,) in guarded} == set(TABLES) | UNREAD
 
 
 @pytest.mark.parametrize("table", TABLES)
@@ -200,6 +231,9 @@ def test_without_a_user_nothing_is_seen(api: Engine, table: str) -> None:
         ("category_rules", "direction = 'in'"),
         ("rule_passes", "wanted = 99"),
         ("reviews", "state = 'declined'"),
+        ("households", "name = 'x'"),
+        ("household_members", "shares_all = true"),
+        ("household_budgets", "limit_amount = 99"),
     ],
 )
 def test_an_update_reaches_own_rows_only(api: Engine, table: str, column: str) -> None:
@@ -278,6 +312,35 @@ ALICES = {
         "insert into link_intents (user_id, session_id, public_sha256, ciphertext, due_at, created_at) "
         f"values ('alice', '{uid('bob', 'session')}', 'n', '', now(), now())"
     ),
+    "a membership": f"insert into household_members (household_id, user_id) values ('{uid('bob', 'home')}', 'alice')",
+    "another role in a household": "update household_members set role = 'owner'",
+    "a member thrown out": "delete from household_members",
+    "a household of its own making": "insert into households (name) values ('x')",
+    "a household taken away": "delete from households",
+    "another's account in a household": (
+        f"insert into household_shares values ('{uid('alice', 'home')}', 'alice', '{uid('bob', 'account')}')"
+    ),
+    "an account in another's household": (
+        f"insert into household_shares values ('{uid('bob', 'home')}', 'alice', '{uid('alice', 'account')}')"
+    ),
+    "an account shared for another": (
+        f"insert into household_shares values ('{uid('bob', 'home')}', 'bob', '{uid('bob', 'account')}')"
+    ),
+    "a budget of another's household": (
+        "insert into household_budgets (household_id, category_id, iso_currency, limit_amount, starts_month) "
+        f"values ('{uid('bob', 'home')}', 'OTHER', 'EUR', 1, '2026-11-01')"
+    ),
+    "a household's budget on an own category": (
+        "insert into household_budgets (household_id, category_id, iso_currency, limit_amount, starts_month) "
+        f"values ('{uid('alice', 'home')}', 'own-alice', 'EUR', 1, '2026-11-01')"
+    ),
+    "an invitation to another's household": (
+        "insert into household_invitations (code_sha256, household_id, user_id, expires_at) "
+        f"values ('x', '{uid('bob', 'home')}', 'alice', '2099-01-01')"
+    ),
+    "the invitations' codes": "select * from household_invitations",
+    "the categories that a household shows": "select * from household_categories",
+    "marking a household by hand": "select mark_shared(array['bob'], array[null]::uuid[], array['2026-11-01']::date[])",
     "a change of owner": "update items set user_id = 'bob'",
     "a bank's amount": "update transactions set amount = 0",
     "a token's bytes": "update item_tokens set ciphertext = ''",

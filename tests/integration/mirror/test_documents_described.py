@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 _PAGE = Path(__file__).parents[3] / "docs" / "documents.md"
+_ALIKE = {"months", "budgets", "categories"}
 _MAPS = {"currencies", "unofficial", "categories", "outside"}
 
 
@@ -18,11 +19,16 @@ def described() -> dict[str, set[str]]:
     kind = ""
     for line in _PAGE.read_text().splitlines():
         if line.startswith("## "):
-            path = re.search(r"`users/\{uid\}(?:/(\w+))?", line)
-            kind = (path.group(1) or "head") if path else "unshowable"
+            path = re.search(r"`(users/\{uid\}|households/\{hid\})(?:/(\w+))?", line)
+            kind = _kind(path.group(1).split("/")[0], path.group(2) or "head") if path else "unshowable"
         elif field := re.match(r"\| `([^`]+)` \|", line):
             kinds[kind].add(field.group(1))
     return dict(kinds)
+
+
+def _kind(root: str, kind: str) -> str:
+    """Of households, three kinds have the fields of a user's."""
+    return kind if root == "users" or kind in _ALIKE else f"household {kind}"
 
 
 def fields(document: Any, prefix: str = "") -> Iterator[str]:
@@ -47,7 +53,8 @@ def emitted(documents: dict[str, dict[str, Any]]) -> dict[str, set[str]]:
     kinds: dict[str, set[str]] = defaultdict(set)
     for path, document in documents.items():
         segments = path.split("/")
-        kind = "unshowable" if "unshowable" in document else "head" if len(segments) == 2 else segments[2]
+        kind = _kind(segments[0], "head" if len(segments) == 2 else segments[2])
+        kind = "unshowable" if "unshowable" in document else kind
         kinds[kind] |= set(fields(document))
     return dict(kinds)
 
@@ -91,6 +98,14 @@ def test_every_emitted_field_is_described_and_every_described_field_is_emitted(
         *rows[1:],
     )
     database.sql("update transactions set name = repeat('n', 1100000) where entry_id = %s", rows[0])
+
+    database.sql("insert into households (id, name) values ('home', 'Home')")
+    database.sql("insert into household_members (household_id, user_id, shares_all) values ('home', 'ada', true)")
+    database.sql(
+        "insert into household_budgets (household_id, category_id, iso_currency, limit_amount, starts_month) "
+        "values ('home', 'FOOD_AND_DRINK', 'USD', 100, '2026-11-01')"
+    )
+    ada.categorize(rows[2], "own")
 
     mirrored()
 
