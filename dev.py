@@ -6,6 +6,7 @@
     python3 dev.py demo-reset   forget the demo's state (.livespend/)
     python3 dev.py test         setup, then all tests; arguments go to pytest
     python3 dev.py soak         setup, then random histories with disasters for an hour (SOAK_MINUTES=60)
+    python3 dev.py soak-firestore   setup, then 200 listeners and 20 writers on the local Firestore (SOAK_MINUTES=10)
     python3 dev.py check        setup, then linters, types, import contract, migrations, locks, compose file
     python3 dev.py lock         write the locks anew after a change of pyproject.toml
 
@@ -45,7 +46,8 @@ def main(arguments):
         "demo": demo,
         "demo-reset": demo_reset,
         "test": test,
-        "soak": lambda rest: soak(),
+        "soak": lambda rest: soak("tests.oracle.soak"),
+        "soak-firestore": lambda rest: soak("tests.conformance.firestore.soak"),
         "check": check,
         "lock": lambda rest: lock(),
     }
@@ -104,10 +106,10 @@ def test(arguments):
     return report(failed)
 
 
-def soak():
-    """Lives through random histories, disasters included, until SOAK_MINUTES are over or a document differs."""
+def soak(module):
+    """Lives through random histories until SOAK_MINUTES are over or something differs."""
     setup()
-    return subprocess.call([os.path.join(BIN, "python"), "-m", "tests.oracle.soak"])
+    return subprocess.call([os.path.join(BIN, "python"), "-m", module])
 
 
 def check(arguments):

@@ -87,7 +87,8 @@ class Admin:
         return web.json_response(self._engine.faults.as_json())
 
     async def _show_stats(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._engine.stats.as_json())
+        listening = sum(database.index.targets for database in self._engine.databases())
+        return web.json_response({**self._engine.stats.as_json(), "listening": listening})
 
     async def _reset_stats(self, _request: web.Request) -> web.Response:
         self._engine.stats.reset()

@@ -25,6 +25,8 @@ from local.firestore.rpc.table import Stream
 
 _MAX_FRAME_ARRAYS = 500
 _FRAME_BYTES = 1024 * 1024
+_FORSAKEN_BYTES = 256 * 1024
+_FORSAKEN_SECONDS = 10.0
 _log = logging.getLogger(__name__)
 
 
@@ -66,6 +68,19 @@ class Channel:
         self.wake.set()
         if self._told_bytes > MAX_UNREAD_BYTES:
             self._cut()
+        elif self._told_bytes > _FORSAKEN_BYTES and self.forsaken:
+            self._arrays.clear()
+            self.close()
+
+    @property
+    def spent(self) -> bool:
+        """Whether it is closed and has nothing left to tell."""
+        return self.closed and not self._arrays
+
+    @property
+    def forsaken(self) -> bool:
+        """Whether no browser has been here for a while: it has lost its line, and will open a new channel."""
+        return self.holder is None and time.monotonic() - self.seen > _FORSAKEN_SECONDS
 
     def _cut(self) -> None:
         problem = too_slow("browser's", self._buffered_bytes)

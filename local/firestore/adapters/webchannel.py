@@ -106,7 +106,7 @@ class WebChannel:
 
     async def _get(self, request: web.Request) -> web.StreamResponse:
         channel = self._channels.get(request.query.get("SID", ""))
-        if channel is None:
+        if channel is None or channel.spent:
             return _unknown()
         holder = object()
         channel.acknowledge(_number(request.query.get("AID", "0")))

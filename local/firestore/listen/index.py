@@ -99,6 +99,11 @@ class Index:
             if not places[name]:
                 del places[name]
 
+    @property
+    def targets(self) -> int:
+        """How many targets are shown something."""
+        return sum(len(followed.seats) for followed in self._views.values())
+
     def guard(self, paths: Iterable[str], seat: Seat) -> None:
         """Has the seat's rules asked again whenever one of these documents changes."""
         for path in paths:

@@ -70,7 +70,7 @@ def test_writes_are_counted_exactly(firestore_server: FirestoreServer) -> None:
     found = json.loads(http_call(firestore_server.address, "GET", "/_local/stats")[1])
     assert found == {
         "commits": 5, "requested": 6, "writes": 3, "creates": 2, "updates": 1, "deletes": 1, "unchanged": 2,
-        "collections": {
+        "listening": 0, "collections": {
             "months": {"writes": 1, "creates": 1, "updates": 0, "deletes": 1},
             "users": {"writes": 2, "creates": 1, "updates": 1, "deletes": 0},
         },
