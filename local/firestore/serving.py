@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -39,19 +37,16 @@ class Server:
         self._grpc = GrpcService(engine)
         self._make_http: Any = None
         self._doors: list[asyncio.Server] = []
-        self._directory = tempfile.TemporaryDirectory(prefix="local-firestore-")
 
     async def start(self, host: str, port: int) -> None:
         """Begins to serve; `port` 0 takes a free one. Raises OSError when the port is taken."""
-        grpc_path = str(Path(self._directory.name) / "grpc")
-        await self._grpc.start(f"unix:{grpc_path}")
         await self._runner.setup()
         self._make_http = self._runner.server
         self._webchannel.start()
         loop = asyncio.get_running_loop()
         for address in _addresses(host):
             door = await loop.create_server(
-                lambda: Doorway(self._make_http, grpc_path), address, self.port or port, backlog=1024
+                lambda: Doorway(self._make_http, self._grpc.line), address, self.port or port, backlog=1024
             )
             self._doors.append(door)
             self.port = door.sockets[0].getsockname()[1]
@@ -66,7 +61,6 @@ class Server:
         self._webchannel.stop()
         await self._runner.cleanup()
         self.engine.close()
-        self._directory.cleanup()
 
 
 def _addresses(host: str) -> list[str]:

@@ -142,7 +142,8 @@ class WebChannel:
                 return
             channel.wake.clear()
             try:
-                await asyncio.wait_for(channel.wake.wait(), self._keepalive)
+                async with asyncio.timeout(self._keepalive):
+                    await channel.wake.wait()
             except TimeoutError:
                 channel.push(_NOOP)
 
