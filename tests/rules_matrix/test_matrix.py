@@ -127,11 +127,27 @@ def test_an_intent_is_created_once_and_stays_as_it_is(guarded: Target) -> None:
     assert wire.get(path) == "ALLOW"
 
 
-def test_nobody_lists_the_people(guarded: Target) -> None:
+def test_nobody_lists_the_people_or_the_households(guarded: Target) -> None:
     for who in CALLERS.values():
         wire = guarded.wire(bearer(who) if who else None)
         assert wire.list("users", limit=1) == "DENY"
+        assert wire.list("households", limit=1) == "DENY"
         assert wire.list("users", limit=1, where=(("displayName", "==", "Ann"),)) == "DENY"
+
+
+def test_access_ends_with_the_member_document_and_a_member_is_let_in_by_nobody(guarded: Target) -> None:
+    who = CALLERS["other user"]
+    assert who is not None
+    wire, admin = guarded.wire(bearer(who)), guarded.admin()
+    paths = [path for path in DOCUMENTS if path.startswith("households/h1")]
+    readable = [path for path in paths if expected("owner (password)", path)["get"] == "ALLOW"]
+    assert wire.create("households/h1/members/u2", {"role": "owner"}) == "DENY"
+    assert wire.create("households/h3", {"name": "x"}) == "DENY"
+    assert [wire.get(path) for path in readable] == ["DENY"] * len(readable)
+    assert admin.set("households/h1/members/u2", {"role": "member"}) == "ALLOW"
+    assert [wire.get(path) for path in readable] == ["ALLOW"] * len(readable)
+    assert admin.delete("households/h1/members/u2") == "ALLOW"
+    assert [wire.get(path) for path in readable] == ["DENY"] * len(readable)
 
 
 @pytest.mark.parametrize("uid", ["", "u1/", "u1%2Fmonths", "U1", "u1 ", "users", ".."])

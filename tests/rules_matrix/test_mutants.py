@@ -16,7 +16,8 @@ from tests.rules_matrix.test_matrix import RULES
 
 # Mutant -> why no request can tell.
 EXPLAINED = {
-    "line 24: allow get: -> allow get, list:": "a list of users does not know the ids of its results: an error",
+    "line 35: allow get: -> allow get, list:": "a list of users does not know the ids of its results: an error",
+    "line 161: allow get: -> allow get, list:": "nor does a list of households: an error",
     "drop request.auth != null": "without a token request.auth.token is an evaluation error, which denies as well",
     "drop data.keys().hasAll(['v', 'kind', 'device', 'sequence', 'base', 'madeAt', 'createdAt', 'body'])": (
         "each of them is read, and reading what is missing is an error; the names stand there for the reader"
