@@ -12,8 +12,8 @@ Every kind of caller tries every operation on every kind of document: {cells:,} 
 ([test](../tests/rules_matrix/test_matrix.py)) and, as far as the web SDK has the operation, through the vendor's own
 `@firebase/rules-unit-testing` ([test](../tests/rules_matrix/test_sdk_matrix.py)). This page is printed from the table
 that they try (`python -m tests.rules_matrix.printed`), and a test holds it to it. The documents are those of the user
-`u1`, who is a member of the household `h1` and not of `h2`; the admin, with whose credentials the mirror writes, passes no rules. What may be left as an intent is a table of
-its own ([intents.py](../tests/rules_matrix/intents.py)).
+`u1`, who is a member of the household `h1` and not of `h2`; the admin, with whose credentials the mirror writes, passes
+no rules. What may be left as an intent is a table of its own ([intents.py](../tests/rules_matrix/intents.py)).
 
 ● allowed · denied
 """
