@@ -31,6 +31,7 @@ from sync.settings import read_settings
 from sync.sweep import sweep
 from sync.verify import verify
 from sync.window import move_window, order_window
+from tests.oracle.homes import Homes
 
 _NAMES = ["Corner Café ☕", "ACME Grocery", "Shell Gas 42", "مطعم السلام", "Payroll ACME", "Transfer to savings",
           "CREDIT CRD AUTOPAY", "Rent August", "x" * 120, "Netflix"]  # fmt: skip
@@ -47,6 +48,9 @@ class Program:
     people: list[Person]
     dice: random.Random
     told: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.homes = Homes(self)
 
     def run(self, steps: int) -> None:
         """Does `steps` random things; a refusal (an unknown id, a closed bank) is told and passed over."""
@@ -131,6 +135,7 @@ class Program:
             self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
             self._wipes_queue: 2, self._stalls_firestore: 2, self._stalls_mirror: 2, self._cuts_ledger: 2,
             self._damages_firestore: 4, self._moves_window: 2, self._changes_banks: 1, self._jumps_clock: 2,
+            **self.homes.acts(),
         }  # fmt: skip
 
     # --- the bank ---
@@ -346,8 +351,9 @@ class Program:
         """Somebody edits, deletes or adds a document behind our back; `settle` has it found and mended."""
         client = owner_client(self.stack.firestore, self.stack.project)
         try:
-            mine = client.document(f"users/{person.uid}")
-            kind = self.dice.choice(["transactions", "months", "accounts", "budgets"])
+            mine = client.document(self.dice.choice([f"users/{person.uid}"] * 2 + self.homes.owners[-2:]))
+            kinds = ["transactions", "months", "budgets", "members" if mine.path in self.homes.owners else "accounts"]
+            kind = self.dice.choice(kinds)
             found = sorted(reference.id for reference in mine.collection(kind).list_documents(timeout=10))
             deed = self.dice.choice(["delete", "edit", "ghost"]) if found else "ghost"
             name = self.dice.choice(found) if deed != "ghost" else f"ghost{self.dice.randint(0, 10**9)}"
@@ -356,7 +362,7 @@ class Program:
                 target.delete(timeout=10)
             else:
                 target.set({"name": "tampered", "count": 99}, merge=deed == "edit", timeout=10)
-            return f"{deed} {kind}/{name[:8]}"
+            return f"{deed} {mine.path[:16]} {kind}/{name[:8]}"
         except GoogleAPICallError as away:
             return f"firestore is away: {type(away).__name__}"
         finally:
@@ -400,12 +406,12 @@ class Program:
         deps = build_deps(settings, door="mirror")
         left: list[str] = []
         try:
-            for person in self.people:
+            for owner in [person.uid for person in self.people] + self.homes.owners:
                 for _ in range(4):
-                    report = verify(deps, person.uid, mend=True)
+                    report = verify(deps, owner, mend=True)
                     if report["equal"]:
                         break
-                    person.wait_until_mirrored()
+                    self.wait_until_mirrored(60)
                 else:
                     left.append(f"never equal: {report['perUser']}")
         finally:
@@ -413,6 +419,12 @@ class Program:
             if deps.firestore is not None:
                 deps.firestore.close()
         return left
+
+    def wait_until_mirrored(self, seconds: float) -> None:
+        """Returns when nobody's pulls or marks are left, nor any household's; raises TimeoutError."""
+        for person in self.people:
+            person.wait_until_mirrored(seconds)
+        self.homes.wait_until_mirrored(seconds)
 
     def _kill(self, name: str) -> str:
         process = self.stack.child(name).process

@@ -51,23 +51,23 @@ def live_through(program: Program, steps: int) -> list[str]:
     """Runs a history to its end and lets everything catch up; names all that is not as it should be."""
     program.run(steps)
     program.settle()
-    for person in program.people:
-        person.wait_until_mirrored(_CATCH_UP_SECONDS)
+    program.wait_until_mirrored(_CATCH_UP_SECONDS)
     problems = program.mend()
+    for owner in program.homes.owners:
+        problems += differences(program.stack, owner)
     for person in program.people:
-        problems += differences(program.stack, person.uid)
+        problems += differences(program.stack, f"users/{person.uid}")
         problems += program.bank_differences(person)
         problems += program.rule_differences(person)
     return problems
 
 
-def differences(stack: Stack, uid: str) -> list[str]:
-    """Names each document of a user that is missing, not expected, or different."""
-    mine = f"users/{uid}"
+def differences(stack: Stack, mine: str) -> list[str]:
+    """Names each document of an owner that is missing, not expected, or different."""
     expected = {
         p: d for p, d in plain_sql.documents(stack.database_url()).items() if p == mine or p.startswith(f"{mine}/")
     }
-    found = documents(stack, uid)
+    found = documents(stack, mine)
     problems = [f"missing: {path}" for path in sorted(expected.keys() - found.keys())]
     problems += [f"not expected: {path}" for path in sorted(found.keys() - expected.keys())]
     for path in sorted(expected.keys() & found.keys()):
@@ -82,12 +82,13 @@ def differences(stack: Stack, uid: str) -> list[str]:
     return problems
 
 
-def documents(stack: Stack, uid: str) -> dict[str, dict[str, Any]]:
-    """Reads everything below one user with the vendor's client."""
+def documents(stack: Stack, mine: str) -> dict[str, dict[str, Any]]:
+    """Reads everything below one owner with the vendor's client."""
     client = owner_client(stack.firestore, stack.project)
     try:
-        head = client.document(f"users/{uid}")
-        found = {head.path: _plain(head.get().to_dict() or {})}
+        head = client.document(mine)
+        there = head.get()
+        found = {head.path: _plain(there.to_dict() or {})} if there.exists else {}
         for collection in head.collections():
             found |= {f"{head.path}/{collection.id}/{s.id}": _plain(s.to_dict()) for s in collection.stream()}
         return found
