@@ -221,9 +221,19 @@ class _Planner:
         self._unpark(path)
         if update_time is None:
             self.settled.marks.append((path, version))
+            self._remember_absence(path, version)
         else:
             request = delete_write(self.name_of(path), update_time)
             self.writes.append(Write(path, request, None, version, True, None))
+
+    def _remember_absence(self, path: str, version: Version) -> None:
+        """Somebody else's commit has deleted it: once its mark is gone, mirror state must not say that it is there.
+
+        As of the time before the read: what anybody makes there later is newer (rule 4.1).
+        """
+        held = self.claim.held(path)
+        if held is not None and not held.deleted:
+            self.settled.shown.append(Shown(path, Held(self.observed[path].since, True, None, version)))
 
     def _unfinished(self, path: str, version: Version) -> None:
         content = self.claim.documents.get(path)

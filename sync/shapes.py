@@ -180,7 +180,7 @@ Origins: TypeAlias = dict[tuple[str, Version], tuple[str, ...]]
 def spread(living: Living, marks: Asked, known: Known) -> tuple[Asked, Origins]:
     """From marks to the documents of all living shapes, and what each claimed mark asks for.
 
-    A document asked for twice is asked for at its newest.
+    A document asked for twice is asked for at its newest, also where one of its marks is left for another claim.
     """
 
     def ask(some: Mapping[str, Marked], but: Iterable[str] = ()) -> dict[str, Marked]:
@@ -193,6 +193,9 @@ def spread(living: Living, marks: Asked, known: Known) -> tuple[Asked, Origins]:
         return asked
 
     claimed = ask(marks.claimed)
+    for path, marked in marks.left.items():
+        for there in claimed.keys() & living.documents(path):
+            claimed[there] = _newest(_at(marked, there, known), claimed[there])
     begun = frozenset(there for path in marks.begun for there in living.documents(path))
     origins = {(path, marked.mark.version): tuple(living.documents(path)) for path, marked in marks.claimed.items()}
     return Asked(claimed, ask(marks.unfinished, claimed), begun, ask(marks.left, claimed)), origins

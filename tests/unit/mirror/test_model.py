@@ -4,7 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.mirror.model import MADE_AND_TAKEN, THERE_AND_BACK, Flaws, Script, explore
+from tests.unit.mirror import model_erase, model_repair, model_shapes
+from tests.unit.mirror.model import (
+    HEAD,
+    MADE_AND_TAKEN,
+    ONE,
+    PATHS,
+    THERE_AND_BACK,
+    TWO,
+    Flaws,
+    Life,
+    Script,
+    State,
+    explore,
+    explore_from,
+    first_state,
+)
 
 STILL: tuple[str | None, ...] = ("A",)
 NEVER: tuple[str | None, ...] = (None,)
@@ -17,7 +32,7 @@ SCHEDULES = [
     pytest.param((STILL, MADE_AND_TAKEN), 2, 2, id="made and taken away"),
     pytest.param((EDITED, MADE), 1, 1, id="one edited, one made"),
     pytest.param((TAKEN, MADE), 1, 0, id="one taken away, one made"),
-    pytest.param((EDITED, MADE_AND_TAKEN), 1, 0, id="one edited, one made and taken away"),
+    pytest.param((EDITED, MADE_AND_TAKEN), 0, 1, id="one edited, one made and taken away"),
     pytest.param((THERE_AND_BACK, MADE_AND_TAKEN), 0, 0, id="both there and back"),
 ]
 
@@ -45,3 +60,112 @@ def test_the_exploration_finds_each_known_flaw(flaws: Flaws, script: Script):
     _, broken = explore(script, flaws, cuts=1)
 
     assert broken is not None
+
+
+# --- with an auditor ---
+
+EDITED_AND_TAKEN: tuple[str | None, ...] = ("A", "B", None)
+
+
+def audited(script: Script, prey: tuple[str, ...], cuts: int = 0, times: int = 1) -> State:
+    """Somebody may change so many documents among these, and so many audits may follow."""
+    return first_state(script, cuts, 0)._replace(audits=times, vandals=times, prey=prey)
+
+
+AUDITS = [
+    pytest.param(audited((EDITED, NEVER), PATHS), id="beside an edit"),
+    pytest.param(audited((EDITED, NEVER), (ONE,), cuts=1), id="beside an edit whose commit is cut off"),
+    pytest.param(audited((STILL, MADE_AND_TAKEN), (HEAD,)), id="a damaged head, one made and taken away"),
+    pytest.param(audited((TAKEN, NEVER), PATHS), id="beside a deletion"),
+    pytest.param(audited((EDITED_AND_TAKEN, NEVER), (ONE,)), id="edited and taken away"),
+    pytest.param(audited((STILL, NEVER), (TWO,), times=2), id="a ghost, twice"),
+]
+
+
+@pytest.mark.parametrize("start", AUDITS)
+def test_no_audit_breaks_a_promise_or_repairs_what_nobody_has_changed(start: State):
+    states, broken = explore_from(start, Flaws(), model_repair.steps, model_repair.promise)
+
+    assert broken is None
+    assert states > 100
+
+
+UNAUDITED = [
+    pytest.param(
+        Flaws(repair_head_beside_marks=True), audited((STILL, MADE_AND_TAKEN), (HEAD,)), id="6.5: a head beside marks"
+    ),
+    pytest.param(Flaws(repair_what_moved=True), audited((EDITED_AND_TAKEN, NEVER), (ONE,)), id="6.4: over what moved"),
+    pytest.param(Flaws(judge_what_moved=True), audited((EDITED, NEVER), ()), id="6.2: mirrored since the reading"),
+    pytest.param(Flaws(forget_what_is_gone=True), audited((TAKEN, NEVER), PATHS), id="5: read to be gone, not stored"),
+]
+
+
+@pytest.mark.parametrize(("flaws", "start"), UNAUDITED)
+def test_the_exploration_finds_each_known_flaw_of_an_audit(flaws: Flaws, start: State):
+    assert explore_from(start, flaws, model_repair.steps, model_repair.promise)[1] is not None
+
+
+# --- with a change of shape ---
+
+
+def changing(script: tuple[str | None, ...], changes: int, cuts: int = 0) -> State:
+    """The row of the living shapes may change so often."""
+    return first_state((script, NEVER), cuts, 0)._replace(life=Life(steps=changes))
+
+
+LIVES = [
+    pytest.param(changing(EDITED, 1), id="built beside an edit"),
+    pytest.param(changing(STILL, 3, cuts=1), id="built, turned to, or dropped, a commit cut off"),
+    pytest.param(changing(STILL, 6), id="the whole life, and back"),
+]
+
+
+@pytest.mark.parametrize("start", LIVES)
+def test_no_change_of_shape_shows_another_state_or_leaves_anything(start: State):
+    states, broken = explore_from(start, Flaws(), model_shapes.steps, model_shapes.promise)
+
+    assert broken is None
+    assert states > 100
+
+
+MISSHAPEN = [
+    pytest.param(Flaws(acknowledge_any_epoch=True), changing(MADE, 2), id="7.2: acknowledged under another epoch"),
+    pytest.param(Flaws(drop_without_heads=True), changing(STILL, 3), id="7.3: dropped without moving heads"),
+    pytest.param(Flaws(older_of_two=True), changing(EDITED, 1), id="7.6: the older of two marks"),
+]
+
+
+@pytest.mark.parametrize(("flaws", "start"), MISSHAPEN)
+def test_the_exploration_finds_each_known_flaw_of_a_change_of_shape(flaws: Flaws, start: State):
+    assert explore_from(start, flaws, model_shapes.steps, model_shapes.promise)[1] is not None
+
+
+# --- with an erasure ---
+
+ERASURES = [
+    pytest.param(model_erase.new_user((STILL, NEVER), 1, 1), id="of somebody who has just signed up"),
+    pytest.param(first_state((STILL, MADE), 0, 0), id="beside a document that is made"),
+    pytest.param(first_state((STILL, NEVER), 1, 1), id="a commit cut off"),
+]
+
+
+@pytest.mark.parametrize("start", ERASURES)
+def test_nothing_of_an_erased_user_comes_back(start: State):
+    states, broken = explore_from(start, Flaws(), model_erase.steps, model_erase.promise)
+
+    assert broken is None
+    assert states > 100
+
+
+UNERASED = [
+    pytest.param(Flaws(head_with_the_rest=True), id="10.2: the head goes with the rest"),
+    pytest.param(Flaws(read_at_once=True), id="10.3: no wait before the reading"),
+    pytest.param(Flaws(sign_unread=True), id="10.3: signed unread"),
+]
+
+
+@pytest.mark.parametrize("flaws", UNERASED)
+def test_the_exploration_finds_each_known_flaw_of_an_erasure(flaws: Flaws):
+    start = model_erase.new_user((STILL, NEVER), 1, 1)
+
+    assert explore_from(start, flaws, model_erase.steps, model_erase.promise)[1] is not None
