@@ -133,7 +133,7 @@ class Acknowledger:
             return self._changed.wait_for(lambda: self._ended, 0.1 + backoff(failures, most=5.0))
 
     def _write(self, batch: list[Acknowledgement], owners: set[str]) -> Settled:
-        connection = self._connection = self._connection or connect(self._url)
+        connection = self._connection = self._connection or connect(self._url, planned_once=True)
         with connection, connection.cursor() as cursor:
             moved, traced = acknowledge(cursor, batch)
             # Whatever else belongs to an acknowledgement is written here, from the same batch.

@@ -14,22 +14,22 @@ from collections.abc import Collection, Sequence
 from datetime import date
 from decimal import Decimal
 
-from psycopg2.extras import execute_values
-
 from sync.changes import Acknowledgement, Cursor
 from sync.cost import Cost, costs_of, prices_of, read_indexes
+from sync.prepared import Statement
 from sync.settings import Settings
 
-_ADD = """
+_ADD = Statement("""
 insert into mirror_costs as c (owner, day, kind, changes, writes, deletes, bytes, index_entries, listened)
 select owner, (now() at time zone 'utc')::date, kind, changes, writes, deletes, bytes, index_entries, listened
-from (values %s) as v (owner, kind, changes, writes, deletes, bytes, index_entries, listened)
+from unnest(%s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[])
+    as v (owner, kind, changes, writes, deletes, bytes, index_entries, listened)
 order by owner, kind
 on conflict (owner, day, kind) do update set
     changes = c.changes + excluded.changes, writes = c.writes + excluded.writes,
     deletes = c.deletes + excluded.deletes, bytes = c.bytes + excluded.bytes,
     index_entries = c.index_entries + excluded.index_entries, listened = c.listened + excluded.listened
-"""
+""", "text[]", "text[]", *["bigint[]"] * 6)  # fmt: skip
 _SUMS = """
 select owner, day, sum(writes)::bigint, sum(deletes)::bigint, sum(listened)::bigint from mirror_costs
 where day = (now() at time zone 'utc')::date and owner = any (%s) group by owner, day
@@ -65,7 +65,8 @@ class Meter:
                     _add(rows.setdefault((settled.owner, kind), Cost()), cost)
         if not rows:
             return
-        execute_values(cursor, _ADD, [(*key, *_columns(cost)) for key, cost in rows.items()], page_size=len(rows))
+        columns = zip(*((*key, *_columns(cost)) for key, cost in rows.items()), strict=True)
+        _ADD.run(cursor, *(list(column) for column in columns))
         if self._user_cap or self._total_cap:
             self._look(cursor, {owner for owner, _ in rows})
 

@@ -1,9 +1,9 @@
-"""Statements that a connection plans once, for reads so small that planning would cost more than running.
+"""Statements that a connection plans once, for few keys: planning them would cost more than running them.
 
 A claim of one changed row spends five times as long on its statements' plans as on their rows. So few keys run through
 a plan that the connection made once, for any keys; many keys are planned for what they are. PREPARE outlives a
-rollback and takes no lock that anybody waits for. Called by marks.py, projection.py and
-receipts.py.
+rollback and takes no lock that anybody waits for. The rooms of the mirror call it,
+on connections whose plans hold whatever is in the tables later (session.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _prepared: WeakKeyDictionary[psycopg2.extensions.connection, set[str]] = WeakKey
 
 
 class Statement:
-    """A SELECT over arrays of keys; `types` are the arrays' types, in order of their %s."""
+    """A statement over arrays of keys; `types` are the arrays' types, in order of their %s."""
 
     def __init__(self, sql: str, *types: str) -> None:
         self._sql = sql
@@ -33,13 +33,17 @@ class Statement:
         """Answers the rows for these columns of keys; `rows`, where more rows than keys are expected."""
         if max(rows, len(columns[0])) > FEW:
             cursor.execute(self._sql, columns)
-            return cursor.fetchall()
+            return _rows(cursor)
         known = _prepared.setdefault(cursor.connection, set())
         if self._name not in known:
             cursor.execute(self._prepare)
             known.add(self._name)
         cursor.execute(self._execute, columns)
-        return cursor.fetchall()
+        return _rows(cursor)
+
+
+def _rows(cursor: psycopg2.extensions.cursor) -> list[tuple[Any, ...]]:
+    return cursor.fetchall() if cursor.description else []
 
 
 def _numbered(sql: str) -> str:

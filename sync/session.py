@@ -19,25 +19,29 @@ CHANNEL = "livespend_dirty"
 APPLICATION = "livespend-mirror"
 # A standby that has not taken over yet answers, and refuses to listen or write.
 CUT_OFF = (psycopg2.OperationalError, psycopg2.InterfaceError, psycopg2.errors.ReadOnlySqlTransaction)
-# A plan that was made over an empty table of marks would read the whole table later, dead marks and all.
-_PLANNING = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off"
+_PATIENCE = "-c statement_timeout=60s -c lock_timeout=10s"
+# Made when a table is empty, any plan looks good; later only those that look keys up by an index are.
+_PLANNED_ONCE = (
+    " -c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+)
 _LOCK_CLASS = 0x6D6972  # "mir": keeps these advisory locks apart from anybody else's
 
 
-def connect(url: str, *, name: str = f"{APPLICATION}-work") -> Connection:
-    """Opens a connection that notices a dead peer within seconds; raises psycopg2.OperationalError."""
+def connect(url: str, *, name: str = f"{APPLICATION}-work", planned_once: bool = False) -> Connection:
+    """Opens a connection that notices a dead peer within seconds; raises psycopg2.OperationalError.
+
+    With `planned_once`, for prepared statements, each of which is planned once, for few keys.
+    """
     return psycopg2.connect(
         url, application_name=name, connect_timeout=5, keepalives=1, keepalives_idle=5, keepalives_interval=2,
-        keepalives_count=3, tcp_user_timeout=10_000, options="-c statement_timeout=60s -c lock_timeout=10s",
+        keepalives_count=3, tcp_user_timeout=10_000, options=_PATIENCE + (_PLANNED_ONCE if planned_once else ""),
     )  # fmt: skip
 
 
 def connect_reading(url: str) -> Connection:
-    """Opens a connection for snapshots, whose prepared statements are planned once, for few keys."""
-    connection = connect(url)
+    """Opens a connection for snapshots."""
+    connection = connect(url, planned_once=True)
     connection.autocommit = True
-    with connection.cursor() as cursor:
-        cursor.execute(_PLANNING)
     return connection
 
 
@@ -93,11 +97,10 @@ class Session:
     """
 
     def __init__(self, url: str) -> None:
-        self._connection = connect(url, name=APPLICATION)
+        self._connection = connect(url, name=APPLICATION, planned_once=True)
         self._connection.autocommit = True
         self._cursor = self._connection.cursor()
         self._cursor.execute(f"listen {CHANNEL}")
-        self._cursor.execute(_PLANNING)
         self._cursor.execute(_PREPARE_TAKE)
 
     def fileno(self) -> int:

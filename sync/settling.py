@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from psycopg2.extras import execute_values
 
 from sync.changes import Acknowledged, Acknowledgement, Cursor, Traced
+from sync.prepared import Statement
 
-_MOVE_STATE = """
+_MOVE = """
 with moved as (
     insert into mirror_state as s (owner, path, digest, epoch, number, update_time, deleted) {}
     on conflict (owner, path) do update
@@ -25,6 +26,9 @@ with moved as (
     returning s.owner)
 select distinct owner from moved
 """
+_STATE_TYPES = ("text[]", "text[]", "bytea[]", "int[]", "bigint[]", "timestamptz[]", "boolean[]")
+_STATES = f"select * from unnest({', '.join(f'%s::{kind}' for kind in _STATE_TYPES)})"  # noqa: S608
+_MOVE_FEW = Statement(_MOVE.format(_STATES), *_STATE_TYPES)
 
 # Above so many rows COPY is worth its extra statements; shown documents and claimed marks go through one table.
 _COPY_FROM = 200
@@ -34,10 +38,10 @@ create temporary table if not exists settled (owner text collate "C", path text 
     mark_shapes integer)
 on commit delete rows
 """
-_SHOWN_FROM_STAGE = """
+_MOVE_STAGED = _MOVE.format("""
 select owner, path, digest, epoch, number, update_time, deleted from settled where update_time is not null
 order by owner, path
-"""
+""")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _TO_ESCAPE = re.compile(r"[\\\t\n\r]").search
 
@@ -47,8 +51,8 @@ SHAPES_LOCK = 0x73686170  # "shap"
 # A locked mark is being marked anew: it stays. The row is checked again at its newest version when it is locked, and
 # whoever holds its lock may rely on its place until the transaction ends. Marks claimed under other shapes stay too;
 # the second statement's snapshot is taken after the lock is held.
-_DELETE_MARKS = """
-select pg_advisory_xact_lock_shared(%s);
+_LOCK_SHAPES = f"select pg_advisory_xact_lock_shared({SHAPES_LOCK})"
+_DELETE = """
 with claimed as (
     select c.ctid from changes as c
     join {} as exact(owner, path, epoch, number, shapes)
@@ -63,10 +67,11 @@ gone as (
 select owner, epoch, number, trace_id, origin, began_at, min(marked_at), count(*)::int
 from gone group by owner, epoch, number, trace_id, origin, began_at
 """
-_MARKS_OF_ARRAYS = "unnest(%s::text[], %s::text[], %s::int[], %s::bigint[], %s::int[])"
-_MARKS_FROM_STAGE = """
+_MARK_TYPES = ("text[]", "text[]", "int[]", "bigint[]", "int[]")
+_DELETE_FEW = Statement(_DELETE.format(f"unnest({', '.join(f'%s::{kind}' for kind in _MARK_TYPES)})"), *_MARK_TYPES)
+_DELETE_STAGED = _DELETE.format("""
     (select owner, path, mark_epoch, mark_number, mark_shapes from settled where mark_epoch is not null)
-"""
+""")
 
 _PARK = """
 insert into parked_documents as p (owner, path, epoch, number, error_code, error_message) values %s
@@ -92,7 +97,7 @@ def acknowledge(cursor: Cursor, done: Sequence[Acknowledgement]) -> Acknowledged
         execute_values(cursor, _PARK, [(o, p.path, *p.version, p.code, p.message) for o, p in parked])
     unparked = [(a.owner, path) for a in done for path in a.unparked]
     if unparked:
-        cursor.execute(_UNPARK, tuple(list(column) for column in zip(*unparked, strict=True)))
+        cursor.execute(_UNPARK, _columns(unparked))
     many = sum(max(len(a.shown), len(a.marks)) for a in done) > _COPY_FROM
     return (_settle_many if many else _settle_few)(cursor, done)
 
@@ -102,22 +107,25 @@ def _settle_few(cursor: Cursor, done: Sequence[Acknowledgement]) -> Acknowledged
     shown = sorted((a.owner, s.path, s.held) for a in done for s in a.shown)
     if shown:
         rows = [(o, p, h.digest, h.version.epoch, h.version.number, h.update_time, h.deleted) for o, p, h in shown]
-        execute_values(cursor, _MOVE_STATE.format("values %s"), rows, page_size=len(rows))
-        moved = {owner for (owner,) in cursor.fetchall()}
+        moved = {owner for (owner,) in _MOVE_FEW.run(cursor, *_columns(rows))}
     marks = [(a.owner, path, *version, a.under.epoch) for a in done for path, version in a.served()]
     if not marks:
         return Acknowledged(moved, [])
-    columns = tuple(list(column) for column in zip(*marks, strict=True))
-    cursor.execute(_DELETE_MARKS.format(_MARKS_OF_ARRAYS), (SHAPES_LOCK, *columns))
-    return Acknowledged(moved, [Traced(*row) for row in cursor.fetchall()])
+    cursor.execute(_LOCK_SHAPES)
+    return Acknowledged(moved, [Traced(*row) for row in _DELETE_FEW.run(cursor, *_columns(marks))])
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def _settle_many(cursor: Cursor, done: Sequence[Acknowledgement]) -> Acknowledged:
     cursor.execute(_STAGE)
     cursor.copy_expert("copy settled from stdin", io.StringIO("".join(line for a in done for line in _lines(a))))
-    cursor.execute(_MOVE_STATE.format(_SHOWN_FROM_STAGE))
+    cursor.execute(_MOVE_STAGED)
     moved = {owner for (owner,) in cursor.fetchall()}
-    cursor.execute(_DELETE_MARKS.format(_MARKS_FROM_STAGE), (SHAPES_LOCK,))
+    cursor.execute(_LOCK_SHAPES)
+    cursor.execute(_DELETE_STAGED)
     return Acknowledged(moved, [Traced(*row) for row in cursor.fetchall()])
 
 
@@ -148,13 +156,18 @@ def _escaped(text: str) -> str:
 
 # Two statements on purpose: the second one's snapshot is taken after the counters are locked, so it sees every mark
 # whose writer held them before. In one statement a mark committed between snapshot and lock would be overlooked.
-_LOCK_FREE_COUNTERS = "select owner from owners where owner = any (%s) order by owner for update skip locked"
-_CLEAR_DIRTY = """
+_LOCK_FREE_COUNTERS = Statement(
+    "select owner from owners where owner = any (%s) order by owner for update skip locked", "text[]"
+)
+_CLEAR_DIRTY = Statement(
+    """
 update owners as o set dirty = false, dirty_since = null, clean_epoch = o.epoch, clean_number = o.number
 where o.owner = any (%s) and not exists (
     select from changes as c where c.owner = o.owner and (c.epoch, c.number) > (o.clean_epoch, o.clean_number))
 returning o.owner
-"""
+""",
+    "text[]",
+)
 
 
 class Settled(NamedTuple):
@@ -168,8 +181,6 @@ class Settled(NamedTuple):
 def clear_dirty(cursor: Cursor, owners: Iterable[str]) -> Settled:
     """Clears the flag of owners without marks, under their counters' locks; the caller commits. Safe to run twice."""
     wanted = sorted(owners)
-    cursor.execute(_LOCK_FREE_COUNTERS, (wanted,))
-    locked = {owner for (owner,) in cursor.fetchall()}
-    cursor.execute(_CLEAR_DIRTY, (sorted(locked),))
-    clean = {owner for (owner,) in cursor.fetchall()}
+    locked = {owner for (owner,) in _LOCK_FREE_COUNTERS.run(cursor, wanted)}
+    clean = {owner for (owner,) in _CLEAR_DIRTY.run(cursor, sorted(locked))}
     return Settled(clean, locked - clean, set(wanted) - locked)
