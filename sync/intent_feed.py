@@ -20,7 +20,7 @@ from typing import Any
 from sync import log, tracing, wire
 from sync.deps import Deps
 from sync.encode import delete_write, encode, get_time
-from sync.errors import DatabaseBusy, DatabaseUnavailable, FirestoreError, FirestoreRefused, UserNotFound
+from sync.errors import DatabaseBusy, DatabaseUnavailable, FirestoreError, FirestoreRefused, UserErased, UserNotFound
 from sync.firestore import Listening
 from sync.intent_envelope import Intent, read_intent
 from sync.intents import Answered, Waits, refuse_flood, settle
@@ -197,12 +197,12 @@ class IntentFeed:
         return waits, after
 
     def _settle(self, intent: Intent) -> Answered | Waits | None:
-        """Settles one; None for somebody without a ledger, whose intent can change nothing and has no receipt."""
+        """Settles one; None for somebody without a ledger, or who is being erased: it can change nothing any more."""
         step("intents:found")
         try:
             with tracing.under(tracing.begin("intent", began_at=intent.created_at)):
                 answer = settle(self._deps, intent)
-        except UserNotFound:
+        except (UserNotFound, UserErased):
             self.counts["ownerless"] += 1
             return None
         if isinstance(answer, Answered):

@@ -119,7 +119,8 @@ class _Superseded(Exception):
 def settle(deps: Deps, intent: Intent) -> Answered | Waits:
     """Answers one intent, once; twice is the point.
 
-    Raises UserNotFound where the path's user has no ledger, and what keeps the database from answering.
+    Raises UserNotFound where the path's user has no ledger, UserErased from the request to erase them on, and what
+    keeps the database from answering.
     """
     bells: list[tuple[str, dict[str, str]]] = []
     with transaction(deps.engine, intent.user_id) as connection:

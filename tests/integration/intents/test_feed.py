@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from sync import erasures
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.fixtures.mirror import Books
@@ -213,6 +215,24 @@ def test_whose_it_is_comes_from_the_path_alone(books: Open, inbox: Inbox, databa
     until(lambda: not inbox.waiting())
 
     assert (expenses(database, "ada"), expenses(database, "bob")) == (1, 0)
+
+
+def test_an_intent_of_somebody_who_is_being_erased_goes_without_effect_and_stops_nobody(
+    books: Open, inbox: Inbox, database: Database
+) -> None:
+    """The ID token of before is still valid for an hour, and with it the rules admit the intent."""
+    books()
+    books("bob")
+    erasures.ask_own(inbox.build(), "ada")
+    with capture_logs() as said:
+        feed = inbox.feed()
+        inbox.leave(Device().intent("add-expense", COFFEE), Device("bob").intent("add-expense", COFFEE))
+        until(lambda: not inbox.waiting())
+
+    assert (expenses(database), expenses(database, "bob")) == (0, 1)
+    assert receipts(database) == []
+    assert feed.counts["ownerless"] == 1
+    assert [line["event"] for line in said if line["log_level"] == "error"] == []
 
 
 @pytest.mark.parametrize(
