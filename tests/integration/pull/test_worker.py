@@ -12,9 +12,11 @@ import redis
 
 from api.doorbell import Doorbell
 from local import valkey as valkey_server
+from local.postgres import free_port
 from sync.items import unlink
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
+from tests.fixtures.scrape import scrape
 from tests.integration.pull.bank import account, error, page, row
 from tests.integration.pull.conftest import TOKEN, Linked, link
 from tests.integration.pull.process import alive, celery_worker, children, eventually
@@ -182,3 +184,17 @@ def test_a_real_worker_closes_an_account_that_is_not_told_any_more(linked: Linke
         eventually(lambda: linked.one("select closed_at is not null from accounts where plaid_account_id = 'sav'"))
 
     assert linked.one("select closed_at is null from accounts where plaid_account_id <> 'sav'")
+
+
+def test_each_process_of_a_worker_tells_prometheus_at_a_port_of_its_own(
+    linked: Linked, valkey: str, tmp_path: Path
+) -> None:
+    linked.bank.at(None, page(added=[row("a")], to="C1"))
+    port = free_port()
+    with celery_worker(linked, valkey, tmp_path, "-c", "2", METRICS_PORT=str(port)):
+        eventually(lambda: bool(scrape(port)) and bool(scrape(port + 1)))
+        ring(valkey, linked)
+        eventually(lambda: "a" in linked.live())
+        hops = [scrape(one).get(("livespend_hop_seconds_count", "pull_to_ledger"), 0.0) for one in (port, port + 1)]
+
+    assert sorted(hops) == [0.0, 1.0]
