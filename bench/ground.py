@@ -123,8 +123,9 @@ def spread(values: list[float]) -> dict[str, float]:
 
 
 def paired(values: list[float], reference: list[float]) -> dict[str, float]:
-    """The quartiles of the round-by-round ratio to a reference of the same run."""
+    """The quartiles of the round-by-round ratio to a reference of the same run; of one round, that ratio."""
     ratios = sorted(value / base for value, base in zip(values, reference, strict=True))
+    ratios *= 2 if len(ratios) == 1 else 1
     low, middle, high = statistics.quantiles(ratios, n=4)
     return {"q1": round(low, 3), "median": round(middle, 3), "q3": round(high, 3)}
 
