@@ -7,7 +7,6 @@ Chromium's clock and ours are one machine's, but differ by fractions of a millis
 from __future__ import annotations
 
 import contextlib
-import shutil
 import time
 from collections.abc import Iterator
 from queue import Empty
@@ -16,13 +15,10 @@ from typing import Any, NamedTuple
 from playwright.sync_api import Page, sync_playwright
 
 from bench.ground import PROJECT
+from local.chromium import FLAGS, find_chromium
 from local.web_sdk import Told as Queue
 from local.web_sdk import sdk_page
 
-_FLAGS = [
-    "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-quic", "--no-first-run",
-]  # fmt: skip
 _PAGE = """<!doctype html><title>bench</title><script type="module">
 import { initializeApp } from "/firebase-app.js";
 import * as fs from "/firebase-firestore.js";
@@ -118,11 +114,8 @@ class Chromium:
 @contextlib.contextmanager
 def chromium() -> Iterator[Chromium]:
     """Opens the page; closes Chromium and the page's server afterwards. Raises RuntimeError without Chromium."""
-    path = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if path is None:
-        raise RuntimeError("no Chromium on PATH: `apt install chromium`")
     with sdk_page(_PAGE) as (address, told), sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         page = browser.new_page()
         page.goto(address)
         page.wait_for_function("window.ready")

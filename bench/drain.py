@@ -10,29 +10,26 @@ Round by round, in shuffled order, against a Firestore that does nothing:
   the product's own encoding.
 
 The no-op server, Postgres and every arm share the machine's cores. The mirror is also run once against the local
-Firestore.
+Firestore, in memory.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import grpc
 from google.cloud.firestore_v1.types import firestore as rpc_types
 
 from bench.ground import PROJECT, ROOT, Ground, child, ground, interleave, paired, publish, spread
+from bench.servers import local_firestore
 from local.listener import owner_client
 from local.postgres import free_port
-from local.processes import Child
 from sync.changes import Acknowledgement, Held, Shown
 from sync.claims import read_claims
 from sync.documents import versioned
@@ -49,7 +46,7 @@ _SAMPLE = 1_000
 _REMARK = """
 select mark_documents(array_agg(owner), array_agg(path)) from mirror_state where not deleted
 """
-_DOCUMENT = {
+DOCUMENT: dict[str, Any] = {
     "version": {"epoch": 1, "number": 7}, "month": "2026-11", "date": "2026-11-21", "bankDate": "2026-11-21",
     "authorizedDate": None, "name": "Corner Espresso", "merchantName": "Corner Espresso", "amountMinor": 475,
     "amount": "4.75", "currency": "USD", "unofficialCurrency": None, "currencyDigits": 2,
@@ -222,7 +219,7 @@ def _ceiling(address: str, documents: int) -> float:
         for number in range(first, first + _BATCH):
             write = request.writes.add()
             write.update.name = f"projects/{PROJECT}/databases/(default)/documents/users/u/transactions/{number}"
-            for key, content in _DOCUMENT.items():
+            for key, content in DOCUMENT.items():
                 _fill(write.update.fields[key], content)
             write.current_document.exists = False
         call(request, timeout=30)
@@ -257,7 +254,7 @@ def _own_ceiling(address: str, documents: int) -> float:
     def send(first: int) -> None:
         writes = []
         for number in range(first, first + _BATCH):
-            encoded = encode(_DOCUMENT)
+            encoded = encode(DOCUMENT)
             digest(encoded, "users/u/transactions/t")
             writes.append(guarded(encoded, f"{name}{number}", None))
         client.commit(writes)
@@ -275,7 +272,7 @@ def _google_batch(address: str, documents: int) -> float:
     def send(first: int) -> None:
         batch = client.batch()
         for number in range(first, first + _BATCH):
-            batch.set(rows.document(str(number)), _DOCUMENT)
+            batch.set(rows.document(str(number)), DOCUMENT)
         batch.commit(retry=None)
 
     return _timed(send, documents)
@@ -292,31 +289,12 @@ def _timed(send: Callable[[int], None], documents: int) -> float:
 
 
 def _against_local_firestore(bench: Ground, documents: int) -> float:
-    port = free_port()
-    with tempfile.TemporaryDirectory() as data:
-        command = [sys.executable, "-m", "local.firestore", "--host", "127.0.0.1", "--port", str(port)]
-        rules = ROOT / "firestore_rules" / "firestore.rules"
-        command += ["--rules", str(rules), "--data", data]
-        server = Child("firestore", command, dict(os.environ), Path(data) / "firestore.log")
-        server.ready = lambda: _listens(port)
-        server.start()
-        try:
-            server.wait_until_ready()
-            bench.sql("delete from mirror_state")
-            bench.sql("select mark_documents(array_agg('users/' || id), array_agg('users/' || id)) from users")
-            bench.sql("update transactions set name = name || '.'")
-            with mirrors(bench, f"127.0.0.1:{port}", 1) as started:
-                return documents / drain(bench, started)
-        finally:
-            server.stop()
-
-
-def _listens(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+    with local_firestore((ROOT / "firestore_rules" / "firestore.rules").read_text()) as server:
+        bench.sql("delete from mirror_state")
+        bench.sql("select mark_documents(array_agg('users/' || id), array_agg('users/' || id)) from users")
+        bench.sql("update transactions set name = name || '.'")
+        with mirrors(bench, f"127.0.0.1:{server.port}", 1) as started:
+            return documents / drain(bench, started)
 
 
 if __name__ == "__main__":

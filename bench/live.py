@@ -19,7 +19,7 @@ from datetime import date
 from typing import Any
 
 from bench.chromium import Chromium, chromium
-from bench.drain import _DOCUMENT
+from bench.drain import DOCUMENT
 from bench.ground import PROJECT, ROOT, Ground, child, ground, interleave, paired, publish, spread
 from bench.hop import Hop
 from bench.servers import local_firestore, vendors_emulator
@@ -154,7 +154,7 @@ class _Writes:
     def _write(self, seat: int, stamp: int) -> None:
         paths = [self._path(seat), f"bare/{seat}/months/2026-11"]
         writes = [
-            guarded(encode({**_DOCUMENT, "stamp": stamp}), self._client.name(path), self._times.get(path))
+            guarded(encode({**DOCUMENT, "stamp": stamp}), self._client.name(path), self._times.get(path))
             for path in paths
         ]
         committed = self._client.commit(writes)
@@ -179,7 +179,7 @@ def _bursts(bench: Ground, screen: Chromium, port: int, bursts: int) -> dict[str
     def straight() -> float:
         path = f"burst/{next(numbers)}/transactions"
         screen.watch_all("mirror", path, month, _BURST)
-        document = {**_DOCUMENT, "month": month}
+        document = {**DOCUMENT, "month": month}
         started = time.time() * 1000
         client.commit([guarded(encode(document), client.name(f"{path}/{n}"), None) for n in range(_BURST)])
         return screen.wait("mirror", path).at - started

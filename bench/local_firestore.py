@@ -20,7 +20,7 @@ from typing import Any
 import grpc
 from google.cloud.firestore_v1.types import firestore as rpc
 
-from bench.drain import _DOCUMENT
+from bench.drain import DOCUMENT
 from bench.ground import PROJECT, interleave, paired, publish, spread
 from bench.servers import Server, local_firestore, vendors_emulator
 from sync.encode import encode, guarded
@@ -29,7 +29,7 @@ from sync.firestore import Firestore
 _BATCH, _BULK, _ROUNDS, _WARM_UP = 500, 2_000, 60, 10
 _LISTENERS, _STREAMS = 1_000, 10
 _STORED = 50_000
-_NINE_FIELDS = {name: _DOCUMENT[name] for name in list(_DOCUMENT)[:9]}
+_NINE_FIELDS = {name: DOCUMENT[name] for name in list(DOCUMENT)[:9]}
 _REQUEST, _RESPONSE = rpc.ListenRequest.pb(), rpc.ListenResponse.pb()
 
 

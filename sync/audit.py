@@ -248,7 +248,7 @@ class Auditor:
         if not at:
             return False
         root, token = at[0]
-        documents, token = self._firestore.page("", root, token, size=_WALK_PAGE, meter=budget)
+        documents, token = self._firestore.page("", root, token, size=_WALK_PAGE, tally=budget)
         lines.write(_MET, ([self._firestore.path(document.name) for document in documents],))
         following = root if token else ROOTS[(ROOTS.index(root) + 1) % len(ROOTS)]
         lines.write(_WALKED, (following, token, not token and following == ROOTS[0], now))

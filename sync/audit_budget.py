@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from sync.changes import Connection
-from sync.firestore import Meter
+from sync.firestore import ReadTally
 from sync.metrics import AUDIT_READS
 
 _DAY_SECONDS = 86_400
@@ -34,7 +34,7 @@ class BudgetSpent(Exception):
     """No read is left of today's."""
 
 
-class Budget(Meter):
+class Budget(ReadTally):
     """The reads of one purpose on one day; of one piece of work."""
 
     def __init__(self, connection: Connection, purpose: str, per_day: int, now: datetime) -> None:

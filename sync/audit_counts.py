@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sync.changes import Cursor
-from sync.firestore import Firestore, Meter
+from sync.firestore import Firestore, ReadTally
 from sync.reconcile import HEAD, Scope, list_collections
 
 # From so many transactions on the months are counted before any is read.
@@ -48,26 +48,26 @@ def known_counts(cursor: Cursor, owner: str) -> dict[str, int]:
     return dict(cursor.fetchall())
 
 
-def count_owner(firestore: Firestore, cursor: Cursor, owner: str, meter: Meter) -> Counted:
+def count_owner(firestore: Firestore, cursor: Cursor, owner: str, tally: ReadTally) -> Counted:
     """Compares counts. The cursor's connection is in autocommit: what is known is read after what is there."""
-    since = _clock(firestore, meter)
+    since = _clock(firestore, tally)
     expected = known_counts(cursor, owner)
-    names = set(list_collections(firestore, owner, meter)) | expected.keys()
-    found = {name: firestore.count(owner, name, meter, at_most=expected.get(name, 0) + _MORE) for name in sorted(names)}
+    names = set(list_collections(firestore, owner, tally)) | expected.keys()
+    found = {name: firestore.count(owner, name, tally, at_most=expected.get(name, 0) + _MORE) for name in sorted(names)}
     if _is_busy(cursor, owner, since):
         return Counted(Scope(HEAD), busy=True)
     expected = known_counts(cursor, owner)
     wrong = {name for name in names if found[name] != expected.get(name, 0)}
     months: frozenset[str] = frozenset()
     if "transactions" in wrong and max(found["transactions"], expected.get("transactions", 0)) > BY_MONTH_FROM:
-        months = _wrong_months(firestore, cursor, owner, found["transactions"], meter)
+        months = _wrong_months(firestore, cursor, owner, found["transactions"], tally)
     if months:
         wrong.discard("transactions")
     return Counted(Scope(HEAD | wrong, months), busy=False)
 
 
-def _clock(firestore: Firestore, meter: Meter) -> datetime:
-    meter.take(1)
+def _clock(firestore: Firestore, tally: ReadTally) -> datetime:
+    tally.take(1)
     return firestore.clock()
 
 
@@ -76,12 +76,12 @@ def _is_busy(cursor: Cursor, owner: str, since: datetime) -> bool:
     return bool((cursor.fetchone() or (True,))[0])
 
 
-def _wrong_months(firestore: Firestore, cursor: Cursor, owner: str, total: int, meter: Meter) -> frozenset[str]:
+def _wrong_months(firestore: Firestore, cursor: Cursor, owner: str, total: int, tally: ReadTally) -> frozenset[str]:
     """The months that count differently; none if what is wrong lies outside of every month."""
     cursor.execute(_MONTHS, (owner.removeprefix("users/"),))
     expected = dict(cursor.fetchall())
     found = {
-        month: firestore.count(owner, "transactions", meter, at_most=count + _MORE, month=month)
+        month: firestore.count(owner, "transactions", tally, at_most=count + _MORE, month=month)
         for month, count in sorted(expected.items())
     }
     if sum(found.values()) != total:

@@ -66,7 +66,7 @@ class Committed(NamedTuple):
     update_times: list[datetime | None]
 
 
-class Meter:
+class ReadTally:
     """Counts the reads of one piece of work, as Firestore charges for them. This one allows every read."""
 
     def __init__(self) -> None:
@@ -154,7 +154,7 @@ class Firestore:
                 return names
 
     def documents(
-        self, parent: str, collection: str, meter: Meter | None = None, *, missing_too: bool = False
+        self, parent: str, collection: str, tally: ReadTally | None = None, *, missing_too: bool = False
     ) -> Iterator[Any]:
         """Streams all documents of a collection; `parent` is a document's path or "". Raises FirestoreError.
 
@@ -162,7 +162,7 @@ class Firestore:
         """
         token = ""
         while True:
-            documents, token = self.page(parent, collection, token, meter=meter, missing_too=missing_too)
+            documents, token = self.page(parent, collection, token, tally=tally, missing_too=missing_too)
             yield from documents
             if not token:
                 return
@@ -174,51 +174,51 @@ class Firestore:
         token: str,
         *,
         size: int = _READ_AT_ONCE,
-        meter: Meter | None = None,
+        tally: ReadTally | None = None,
         missing_too: bool = False,
     ) -> tuple[list[Any], str]:
         """Reads one page of a collection and answers the next one's token, "" after the last. Raises FirestoreError."""
-        meter = meter or Meter()
-        size = meter.take(size)
+        tally = tally or ReadTally()
+        size = tally.take(size)
         request = rpc_types.ListDocumentsRequest.pb()(
             parent=self.name(parent).rstrip("/"), collection_id=collection, page_size=size,
             page_token=token, show_missing=missing_too or parent == "",
         )  # fmt: skip
         answer = self._unary("ListDocuments", request)
-        meter.give_back(size - max(1, len(answer.documents)))
+        tally.give_back(size - max(1, len(answer.documents)))
         return list(answer.documents), answer.next_page_token
 
-    def documents_of(self, owner: str, collection: str, meter: Meter) -> Iterator[Any]:
+    def documents_of(self, owner: str, collection: str, tally: ReadTally) -> Iterator[Any]:
         """Streams a collection while it may be written to: none is missed that was there all the time. Raises
         FirestoreError."""
-        return self._query(owner, _Query(from_=[{"collection_id": collection}]), meter)
+        return self._query(owner, _Query(from_=[{"collection_id": collection}]), tally)
 
-    def documents_of_month(self, owner: str, month: str, meter: Meter) -> Iterator[Any]:
+    def documents_of_month(self, owner: str, month: str, tally: ReadTally) -> Iterator[Any]:
         """Streams an owner's transactions of a month, by what they say of themselves. Raises FirestoreError."""
-        return self._query(owner, _of_month(month), meter)
+        return self._query(owner, _of_month(month), tally)
 
-    def _query(self, parent: str, query: Any, meter: Meter) -> Iterator[Any]:
+    def _query(self, parent: str, query: Any, tally: ReadTally) -> Iterator[Any]:
         """Each page begins after the last name: a page's token may count documents, and one that goes shifts the rest
         past the reader."""
         query.order_by.add(field=_Field(field_path="__name__"), direction=1)
         while True:
-            size = meter.take(_READ_AT_ONCE)
+            size = tally.take(_READ_AT_ONCE)
             query.limit.value = size
             request = rpc_types.RunQueryRequest.pb()(parent=self.name(parent), structured_query=query)
             found = [answer.document for answer in self._stream("RunQuery", request) if answer.HasField("document")]
-            meter.give_back(size - max(1, len(found)))
+            tally.give_back(size - max(1, len(found)))
             yield from found
             if len(found) < size:
                 return
             query.start_at.CopyFrom(_Cursor(values=[{"reference_value": found[-1].name}], before=False))
 
-    def count(self, owner: str, collection: str, meter: Meter, *, at_most: int, month: str | None = None) -> int:
+    def count(self, owner: str, collection: str, tally: ReadTally, *, at_most: int, month: str | None = None) -> int:
         """Counts a collection of an owner, or its documents of one month, but no further than `at_most`.
 
         Costs one read per thousand. Raises FirestoreError.
         """
         reads = -(-max(at_most, 1) // _COUNTED_PER_READ)
-        meter.take_all(reads)
+        tally.take_all(reads)
         query = _of_month(month) if month else _Query(from_=[{"collection_id": collection}])
         number = {"alias": "all", "count": {"up_to": {"value": reads * _COUNTED_PER_READ}}}
         wanted = {"structured_query": query, "aggregations": [number]}
@@ -229,7 +229,7 @@ class Firestore:
             answer.result.aggregate_fields["all"].integer_value
             for answer in self._stream("RunAggregationQuery", request)
         )
-        meter.give_back(reads - max(1, -(-counted // _COUNTED_PER_READ)))
+        tally.give_back(reads - max(1, -(-counted // _COUNTED_PER_READ)))
         return counted
 
     def in_order(self, parent: str, collection: str, field: str, size: int, *, after: Any = None) -> list[Any]:

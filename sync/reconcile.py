@@ -18,7 +18,7 @@ from sync.asked import Documents, key_of
 from sync.changes import Cursor, Held, Live, OwnerRow, Version
 from sync.documents import Document, Unshowable, stand_in, versioned
 from sync.encode import Unencodable, digest, encode, get_time, nameable, version_of
-from sync.firestore import Firestore, Meter
+from sync.firestore import Firestore, ReadTally
 from sync.marks import read_dropped, read_mirror_state, read_owners, read_parked
 from sync.paths import plain
 from sync.projection import candidates, place
@@ -114,47 +114,47 @@ class Comparison:
 # --- Firestore ---
 
 
-def read_owner(firestore: Firestore, owner: str, meter: Meter) -> Reading:
-    """Reads everything below an owner, the head first. Raises FirestoreError, and whatever the meter refuses with."""
-    reading = _begin(firestore, meter)
-    _add_named(firestore, reading, [owner], meter)
-    for collection in list_collections(firestore, owner, meter):
-        _add(firestore, reading, firestore.documents_of(owner, collection, meter))
-    reading.reads = meter.reads
+def read_owner(firestore: Firestore, owner: str, tally: ReadTally) -> Reading:
+    """Reads everything below an owner, the head first. Raises FirestoreError, and whatever the tally refuses with."""
+    reading = _begin(firestore, tally)
+    _add_named(firestore, reading, [owner], tally)
+    for collection in list_collections(firestore, owner, tally):
+        _add(firestore, reading, firestore.documents_of(owner, collection, tally))
+    reading.reads = tally.reads
     return reading
 
 
-def read_scope(firestore: Firestore, owner: str, scope: Scope, meter: Meter) -> Reading:
+def read_scope(firestore: Firestore, owner: str, scope: Scope, tally: ReadTally) -> Reading:
     """Reads the head, some collections of an owner, and some months of transactions."""
-    reading = _begin(firestore, meter)
-    _add_named(firestore, reading, [owner], meter)
+    reading = _begin(firestore, tally)
+    _add_named(firestore, reading, [owner], tally)
     for collection in sorted((scope.collections or set()) - HEAD):
-        _add(firestore, reading, firestore.documents_of(owner, collection, meter))
+        _add(firestore, reading, firestore.documents_of(owner, collection, tally))
     for month in sorted(scope.months, reverse=True):
-        _add(firestore, reading, firestore.documents_of_month(owner, month, meter))
-    reading.reads = meter.reads
+        _add(firestore, reading, firestore.documents_of_month(owner, month, tally))
+    reading.reads = tally.reads
     return reading
 
 
-def read_again(firestore: Firestore, reading: Reading, paths: Iterable[str], meter: Meter) -> None:
+def read_again(firestore: Firestore, reading: Reading, paths: Iterable[str], tally: ReadTally) -> None:
     """Looks documents that a partial reading missed up by their names: they may be there under another month."""
-    _add_named(firestore, reading, list(paths), meter)
-    reading.reads = meter.reads
+    _add_named(firestore, reading, list(paths), tally)
+    reading.reads = tally.reads
 
 
-def list_collections(firestore: Firestore, owner: str, meter: Meter) -> list[str]:
+def list_collections(firestore: Firestore, owner: str, tally: ReadTally) -> list[str]:
     """Answers the collections below an owner, unknown ones too, without those that clients write."""
-    meter.take(1)
+    tally.take(1)
     return [name for name in firestore.collections(owner) if name not in NOT_OURS]
 
 
-def _begin(firestore: Firestore, meter: Meter) -> Reading:
-    meter.take(1)
+def _begin(firestore: Firestore, tally: ReadTally) -> Reading:
+    tally.take(1)
     return Reading(firestore.clock())
 
 
-def _add_named(firestore: Firestore, reading: Reading, paths: list[str], meter: Meter) -> None:
-    meter.take_all(len(paths))
+def _add_named(firestore: Firestore, reading: Reading, paths: list[str], tally: ReadTally) -> None:
+    tally.take_all(len(paths))
     reading.found |= {path: document for path, document in firestore.read(paths).items() if document is not None}
 
 

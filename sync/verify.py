@@ -12,7 +12,7 @@ from typing import Any
 from sync.asked import ROOTS, owner_of
 from sync.changes import Connection
 from sync.deps import Deps
-from sync.firestore import Firestore, Meter
+from sync.firestore import Firestore, ReadTally
 from sync.reconcile import Comparison, compare, read_owner
 from sync.repair import repair
 from sync.session import connect
@@ -43,7 +43,7 @@ def verify(
         compared = []
         told(0, len(owners))
         for done, owner in enumerate(owners, 1):
-            comparison = compare_owner(reading, firestore, owner, Meter(), deps.shapes)
+            comparison = compare_owner(reading, firestore, owner, ReadTally(), deps.shapes)
             if mend and comparison.damage:
                 repair(writing, comparison)
             compared.append(comparison)
@@ -60,10 +60,10 @@ def ledger_url(deps: Deps) -> str:
 
 
 def compare_owner(
-    connection: Connection, firestore: Firestore, owner: str, meter: Meter, shapes: Mapping[int, Shape] = SHAPES
+    connection: Connection, firestore: Firestore, owner: str, tally: ReadTally, shapes: Mapping[int, Shape] = SHAPES
 ) -> Comparison:
     """Reads all of an owner in Firestore, then compares in one snapshot of a REPEATABLE READ connection."""
-    reading = read_owner(firestore, owner, meter)
+    reading = read_owner(firestore, owner, tally)
     with connection, connection.cursor() as cursor:
         return compare(cursor, owner, reading, shapes=shapes)
 

@@ -2,40 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from local.chromium import FLAGS, find_chromium
 from local.person import Person
 from local.stack import Stack
 
-_ARGUMENTS = [
-    "--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--disable-quic", "--no-first-run",
-]  # fmt: skip
 SHOTS = Path(__file__).parents[2] / "test-results" / "screenshots"
 
 expect.set_options(timeout=20_000)
 
 
-def chromium() -> str:
-    """The Chromium that `make test` found; by hand, the system's. Fails the test when there is none."""
-    given = os.environ.get("LIVESPEND_CHROMIUM")
-    found = given or shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not found:
-        pytest.fail("no Chromium starts here: `apt install chromium`, or set LIVESPEND_CHROMIUM to one's path")
-    return found
-
-
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    path = chromium()
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        running = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
         yield running
         running.close()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sync.firestore import Meter
+from sync.firestore import ReadTally
 from sync.reconcile import compare, read_owner
 from sync.repair import note_mended, recent_repairs, repair
 from sync.session import connect
@@ -148,7 +148,7 @@ def test_what_is_mirrored_between_the_read_and_the_snapshot_is_no_false_alarm(bo
     rows = ada.add(4)
     mirrored()
     reading, _, firestore = lines
-    found = read_owner(firestore, "users/ada", Meter())
+    found = read_owner(firestore, "users/ada", ReadTally())
     ada.annotate(rows[0], "changed")
     ada.remove(rows[1])
     (new,) = ada.add(1)
@@ -170,7 +170,7 @@ def test_documents_that_go_while_a_collection_is_read_push_no_other_past_the_rea
     ada.add(700)
     mirrored()
     _, _, firestore = lines
-    stream = firestore.documents_of("users/ada", "transactions", Meter())
+    stream = firestore.documents_of("users/ada", "transactions", ReadTally())
     first = next(stream)
     for snapshot in firestore_server.client().collection("users/ada/transactions").limit(50).stream():
         snapshot.reference.delete()
@@ -189,7 +189,7 @@ def test_what_moves_on_between_the_snapshot_and_the_repair_is_left_alone(
     mirrored()
     reading, writing, firestore = lines
     damage(firestore_server, ada, rows)
-    comparison = compare_owner(reading, firestore, "users/ada", Meter())
+    comparison = compare_owner(reading, firestore, "users/ada", ReadTally())
     ada.annotate(rows[0], "claimed and mended meanwhile")
     mirrored()
     ada.annotate(rows[1], "marked meanwhile")
@@ -209,7 +209,7 @@ def test_two_reconcilers_at_once_repair_once(books, mirrored, lines, firestore_s
     mirrored()
     damage(firestore_server, ada, rows)
     reading, writing, firestore = lines
-    comparisons = [compare_owner(reading, firestore, "users/ada", Meter()) for _ in range(2)]
+    comparisons = [compare_owner(reading, firestore, "users/ada", ReadTally()) for _ in range(2)]
     second = connect(database.url("mirror"))
 
     rivals = [
@@ -237,7 +237,7 @@ def test_every_repair_is_on_record_with_when_it_was_mended(books, mirrored, line
     mirrored()
     reading, writing, firestore = lines
     damage(firestore_server, ada, rows)
-    repair(writing, compare_owner(reading, firestore, "users/ada", Meter()))
+    repair(writing, compare_owner(reading, firestore, "users/ada", ReadTally()))
     waiting = note_mended(writing)
     mirrored()
     mended = note_mended(writing)
