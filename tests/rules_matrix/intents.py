@@ -24,6 +24,11 @@ def intent(kind: Any, body: Any, **changed: Any) -> Fields:
 
 ADMITTED: dict[str, Fields] = {
     "an expense": intent("add-expense", EXPENSE | {"amount": "-123456789012345.0123456789", "name": "n" * 200}),
+    "an expense of another day": intent("add-expense", EXPENSE | {"amount": "0", "date": "2019-09-09"}),
+    "an expense of long ago": intent("add-expense", EXPENSE | {"amount": "9.0", "date": "1990-10-29", "name": "n"}),
+    "a device with a short name": intent("remove-expense", ENTRY, device="d"),
+    "a budget of another month": intent("add-budget", BUDGET | {"startsMonth": "2019-09"}),
+    "a budget of a round year": intent("add-budget", BUDGET | {"startsMonth": "2090-10"}),
     "an expense with a note": intent("add-expense", EXPENSE | {"note": "n" * 500}),
     "a category": intent("set-category", ENTRY | {"categoryId": "c" * 128}),
     "a category given back": intent("set-category", ENTRY | {"categoryId": None}),
@@ -100,6 +105,17 @@ def _attacks() -> dict[str, Fields]:
         ("an amount with a comma", "add-expense", EXPENSE | {"amount": "4,5"}),
         ("an amount of 16 digits", "add-expense", EXPENSE | {"amount": "1" * 16}),
         ("an amount of 11 decimals", "add-expense", EXPENSE | {"amount": "1." + "1" * 11}),
+        ("an amount with a letter", "add-expense", EXPENSE | {"amount": "1x"}),
+        ("an amount with a letter behind the point", "add-expense", EXPENSE | {"amount": "1.x"}),
+        ("an amount with a plus", "add-expense", EXPENSE | {"amount": "+1"}),
+        ("an amount with two points", "add-expense", EXPENSE | {"amount": "1.2.3"}),
+        ("an amount that ends in a point", "add-expense", EXPENSE | {"amount": "1."}),
+        ("an amount that begins with a point", "add-expense", EXPENSE | {"amount": ".5"}),
+        ("a year with a letter", "add-expense", EXPENSE | {"date": "20x6-11-20"}),
+        ("a month with a letter", "add-expense", EXPENSE | {"date": "2026-1x-20"}),
+        ("a day with a letter", "add-expense", EXPENSE | {"date": "2026-11-2x"}),
+        ("a budget's year with a letter", "add-budget", BUDGET | {"startsMonth": "20x6-11"}),
+        ("a budget's month with a letter", "add-budget", BUDGET | {"startsMonth": "2026-1x"}),
         ("an amount in hex", "add-expense", EXPENSE | {"amount": "0x1"}),
         ("a currency in small letters", "add-expense", EXPENSE | {"currency": "usd"}),
         ("a currency and a new line", "add-expense", EXPENSE | {"currency": "USD\n"}),
@@ -127,5 +143,15 @@ def _attacks() -> dict[str, Fields]:
 
 
 DENIED = _attacks()
+# Ids that the rules admit: all digits of an id in each of its groups.
+GOOD_IDS = (ID, "09afbeef-09af-09af-09af-09afbeef0909", "90fa1234-90fa-90fa-90fa-567890fa1234")
 # Ids that the rules refuse whatever lies there.
-BAD_IDS = ("1", "0B0E2A4C-7A55-4B8E-9F59-3F0A4F0F7F11", f"{ID}x", "01ARZ3NDEKTSV4RRFFQ69G5FAV")
+_GROUPS = ID.split("-")
+BAD_IDS = (
+    "1",
+    f"{ID}x",
+    "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    *("-".join([*_GROUPS[:n], "A" * len(_GROUPS[n]), *_GROUPS[n + 1 :]]) for n in range(5)),
+    *("-".join([*_GROUPS[:n], f"{_GROUPS[n]}0", *_GROUPS[n + 1 :]]) for n in range(5)),
+    *("-".join([*_GROUPS[:n], _GROUPS[n][1:], *_GROUPS[n + 1 :]]) for n in range(5)),
+)

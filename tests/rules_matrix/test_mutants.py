@@ -1,5 +1,6 @@
-"""Does the table notice? Each operand of each && and || of the rules file is dropped, each verb and each comparison
-changed, in turn; every such mutant must give at least one wrong verdict, or be explained here.
+"""Does the table notice? Each operand of each && and || of the rules file is dropped, each verb, comparison, number,
+class of characters and name of a key changed, each allow taken away, each collection called by the name of another
+edition (`kind_v2`), in turn; every such mutant must give at least one wrong verdict, or be explained here.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ from collections.abc import Iterator
 import pytest
 
 from local.firestore.rules import Query, Request, Rules, nodes
-from tests.rules_matrix.intents import ADMITTED, BAD_IDS, DENIED, ID, NOW, Fields
+from tests.rules_matrix.intents import ADMITTED, BAD_IDS, DENIED, GOOD_IDS, ID, NOW, SOUND, Fields
 from tests.rules_matrix.table import CALLERS, DOCUMENTS, LISTINGS, OPERATIONS, OWNERS, collection, expected, sibling
 from tests.rules_matrix.test_matrix import RULES
 
+INTENTS = RULES.index("match /intents")
 # Mutant -> why no request can tell.
 EXPLAINED = {
     "line 35: allow get: -> allow get, list:": "a list of users does not know the ids of its results: an error",
@@ -21,6 +23,14 @@ EXPLAINED = {
     "drop request.auth != null": "without a token request.auth.token is an evaluation error, which denies as well",
     "drop data.keys().hasAll(['v', 'kind', 'device', 'sequence', 'base', 'madeAt', 'createdAt', 'body'])": (
         "each of them is read, and reading what is missing is an error; the names stand there for the reader"
+    ),
+    **dict.fromkeys(
+        (f"line 69: '{name}',  -> " for name in ("v", "kind", "device", "sequence", "base", "madeAt", "createdAt")),
+        "each of them is read, and reading what is missing is an error; the names stand there for the reader",
+    ),
+    **dict.fromkeys(
+        ("line 141: allow create -> allow create, delete", "line 141: allow create -> allow create, list"),
+        "the condition reads request.resource, which only a create or an update has: an error",
     ),
 }
 
@@ -51,6 +61,18 @@ def replaced(pattern: str, instead: str) -> Iterator[tuple[str, str]]:
         yield f"line {line}: {found.group()} -> {found.expand(instead)}", mutant
 
 
+def other_numbers(step: int) -> Iterator[tuple[str, str]]:
+    """Each number of the rules, in patterns too, made one larger or smaller."""
+    code = re.sub(r"//[^\n]*|rules_version[^\n]*", lambda comment: " " * len(comment.group()), RULES)
+    for place, found in enumerate(re.finditer(r"(?<![\w'])\d+(?!\w)", code)):
+        line, other = RULES.count("\n", 0, found.start()) + 1, int(found.group()) + step
+        if other >= 0:
+            yield (
+                f"line {line}, number {place}: {found.group()} -> {other}",
+                (RULES[: found.start()] + str(other) + RULES[found.end() :]),
+            )
+
+
 def mutants() -> list[tuple[str, str]]:
     return [
         *dropped_operands(Rules.load(RULES).file),
@@ -68,6 +90,24 @@ def mutants() -> list[tuple[str, str]]:
         *replaced(r"\b(1|2|5|160)00\)", r"\g<1>01)"),
         *replaced(r"\b(1|2|5)00\)", r"\g<1>99)"),
         *replaced(r"is (int|string)", "is bool"),
+        *replaced(r"is int", "is number"),
+        *replaced(r"allow [^;]+;", " "),
+        *replaced(r"match /(\w+)/\{(?!_database)", r"match /\1_v2/{"),
+        *replaced(r"match /([a-z]+)/\{(?=_(?!database))", r"match /{\1}/{"),
+        *other_numbers(1),
+        *other_numbers(-1),
+        *replaced(r"'\w+', (?=')", ""),
+        *replaced(r"\[0-9\]", "."),
+        *replaced(r"\[A-Z\]", "[A-Za-z]"),
+        *replaced(r"\[0-9a-f\]", "[0-9a-fA-F]"),
+        *replaced(r"'-\?", "'[+-]?"),
+        *replaced(r"\)\?'", ")*'"),
+        *replaced(r"'\)(?= &&|;)", "x')"),
+        *replaced(r"createdAt == request", "createdAt <= request"),
+        *replaced(r"request\.auth\.uid", "request.auth.token.email"),
+        *replaced(r"allow create", "allow create, update"),
+        *replaced(r"allow create", "allow create, delete"),
+        *replaced(r"allow create", "allow create, list"),
         *replaced(r"\{1,128\}", "{1,129}"),
         *replaced(r"\{1,128\}", "{0,128}"),
         *replaced(r"\{1,15\}", "{1,16}"),
@@ -113,6 +153,14 @@ def request(operation: str, path: str, caller: dict[str, object] | None) -> Requ
 
 
 def differs(rules: Rules) -> str | None:
+    """The first request on which these rules are wrong; the intents are tried first where their rules were changed."""
+    where = next((place for place, (one, other) in enumerate(zip(rules.text, RULES, strict=False)) if one != other), 0)
+    tries = [cells_differ, intents_differ]
+    found = (wrong for check in (reversed(tries) if where > INTENTS else tries) if (wrong := check(rules)))
+    return next(found, None)
+
+
+def cells_differ(rules: Rules) -> str | None:
     """The first cell of the table on which these rules are wrong."""
     for path in DOCUMENTS:
         for caller, claims in CALLERS.items():
@@ -121,13 +169,14 @@ def differs(rules: Rules) -> str | None:
                 decision = rules.allows(request(operation, path, claims), DOCUMENTS.get)
                 if ("ALLOW" if decision.allowed else "DENY") != wanted[operation]:
                     return f"{caller}: {operation} {path}"
-    return intents_differ(rules)
+    return None
 
 
-def left(rules: Rules, caller: str, fields: Fields, name: str = ID) -> str:
+def left(rules: Rules, caller: str, fields: Fields, name: str = ID, over: Fields | None = None) -> str:
     claims = CALLERS[caller]
     auth = {**claims, "uid": claims["user_id"]} if claims else None
-    decision = rules.allows(Request("create", f"users/u1/intents/{name}", auth, NOW, after=fields), DOCUMENTS.get)
+    method, path = "create" if over is None else "update", f"users/u1/intents/{name}"
+    decision = rules.allows(Request(method, path, auth, NOW, before=over, after=fields), DOCUMENTS.get)
     return "ALLOW" if decision.allowed else "DENY"
 
 
@@ -140,6 +189,11 @@ def intents_differ(rules: Rules) -> str | None:
     for name, fields in DENIED.items():
         if left(rules, "owner (password)", fields) != "DENY":
             return f"leave {name}"
+    for good in GOOD_IDS:
+        if left(rules, "owner (password)", SOUND, good) != "ALLOW":
+            return f"leave as {good}"
+    if left(rules, "owner (password)", SOUND, over={"kind": "set-note"}) != "DENY":
+        return "leave over another"
     for bad in BAD_IDS:
         if left(rules, "owner (password)", ADMITTED["a note"], bad) != "DENY":
             return f"leave as {bad}"

@@ -74,7 +74,9 @@ def calculate(operator: str, a: object, b: object) -> object:
 
 
 def negate(value: object) -> object:
-    """-value; raises EvaluationError unless it is a number whose negative fits."""
+    """-value; raises EvaluationError unless it is a number whose negative fits, or a duration."""
+    if isinstance(value, Duration):
+        return Duration(-value.nanos)
     if is_number(value) and isinstance(value, Number):
         return _checked(-value)
     raise EvaluationError(f"no negative of a {type_name(value)}")

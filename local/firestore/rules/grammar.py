@@ -67,7 +67,8 @@ to_: expr?
 pair: expr ":" expr
 arguments: (expr ("," expr)*)?
 path: (SLASH _path_segment)+
-_path_segment: literal_segment | spliced
+_path_segment: literal_segment | spliced | placeholder
+placeholder: "{" NAME "}"
 spliced: "$(" expr ")"
 
 EQUALITY: "==" | "!="

@@ -14,6 +14,7 @@ from .errors import RulesSyntaxError, Span, refuse
 from .grammar import parser
 from .limits import INT_MIN
 from .literals import bytes_value, int_value, string_value
+from .values import UNBOUND
 
 NAMESPACES = frozenset({"duration", "hashing", "latlng", "math", "timestamp"})
 TYPES = frozenset(
@@ -237,6 +238,9 @@ class _Builder(Transformer_NonRecursive[Any, nodes.File]):
     def path(self, meta: Meta, parts: list[Any]) -> nodes.PathOf:
         segments = (part for part in parts if not isinstance(part, Token))
         return nodes.PathOf(_span(meta), tuple(s.text if isinstance(s, nodes.Segment) else s for s in segments))
+
+    def placeholder(self, meta: Meta, parts: list[Any]) -> nodes.Segment:
+        return nodes.Segment(_span(meta), "literal", f"{UNBOUND}{{{parts[0]}}}")
 
     def spliced(self, meta: Meta, parts: list[Any]) -> nodes.Expr:
         spliced: nodes.Expr = parts[0]

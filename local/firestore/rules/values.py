@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from .errors import EvaluationError
 
 ROOT = ("databases", "(default)", "documents")
+UNBOUND = "\0"  # before a placeholder of a path literal
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND = 1_000_000_000
 

@@ -26,6 +26,9 @@ _SPACES = "the emulator reads a / without spaces as a path; recorded vectors of 
 _DIFF = "recorded vector 91 (low confidence) has a difference tell 1 from 1.0"
 _SET = "the documentation lets lists be compared with sets"
 _ORDER = "the documentation lets in and is bind tighter than ==; the lint asks for parentheses"
+_SIZE = "the documentation counts characters, the emulator UTF-16 units"
+_VALUES = "recorded elsewhere: values in the order of their keys; the documentation names no order"
+_GLOB = "refused at load: a glob in a path literal stands for nothing that could be compared or bound"
 _MINUS = "harmless: two minus signs are not refused"
 DIFFERENT = {
     "{'a':1}.diff({'a':1.0}).unchangedKeys().size() == 1": _DIFF,
@@ -46,7 +49,28 @@ DIFFERENT = {
     "(1)/(1) == 1": _SPACES,
     "a/b == 1 || true": _SPACES,
     "string(1.0/3.0) == '0.3333333333333333'": _SPACES,
-    "/a/{k} == path('a/{k}')": "refused at load: what a placeholder in a literal means is not recorded",
+    "'😀'.size() == 1": _SIZE,
+    "'😀'.size() == 2": _SIZE,
+    "[1,2].hasAll([1].toSet())": _SET,
+    "{'b':1,'a':2}.values() == [2,1]": _VALUES,
+    "{'a':1}.diff({'a':1.0}).affectedKeys().size() == 0": _DIFF,
+    "1/2 == 0": _SPACES,
+    "1.0/2 == 0.5": _SPACES,
+    "1/0 == 0": _SPACES,
+    "1.0/0 == 0": _SPACES,
+    "1.0/0 > 1": _SPACES,
+    "true ? true : 1/0": _SPACES,
+    "false ? 1/0 : true": _SPACES,
+    "1/0 == 1 || true": _SPACES,
+    "true || 1/0 == 1": _SPACES,
+    "1/0 == 1 && false": _SPACES,
+    "false && 1/0 == 1": _SPACES,
+    "1 in [2] == false": _ORDER,
+    "{'b':1,'a':2}.values() == [1,2]": _VALUES,
+    "{'b':1,'a':2,'c':3}.values() == [1,2,3]": _VALUES,
+    "{'b':1,'a':2,'c':3}.values() == [2,1,3]": _VALUES,
+    "/a/{x=**} == /a/b": _GLOB,
+    "/a/{x=**}.bind({'x':'b'}) == /a/b": _GLOB,
     "'a' in ['a'] != false": _ORDER,
     "true == 1 is int": _ORDER,
 }

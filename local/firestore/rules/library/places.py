@@ -6,12 +6,13 @@ import math
 import re
 
 from ..errors import EvaluationError
-from ..values import GeoPoint, Path
+from ..values import UNBOUND, GeoPoint, Path
 from .conversions import to_float, to_string
 from .table import Entry, Key, want
 
 _EARTH_METRES = 6_371_010.0
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
+# A placeholder of a path literal is no segment until it is bound: it equals nothing, not even its own spelling.
+_PLACEHOLDER = re.compile(UNBOUND + r"?\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def _point(latitude: object, longitude: object) -> GeoPoint:
