@@ -175,10 +175,13 @@ class Http2(asyncio.Protocol):
         self._flush()
 
     def pause_writing(self) -> None:
+        """Who does not read is not listened to either: each of its frames may want an answer."""
         self._paused = True
+        self._transport.pause_reading()
 
     def resume_writing(self) -> None:
         self._paused = False
+        self._transport.resume_reading()
         self._pump_all()
 
     def connection_lost(self, _problem: Exception | None) -> None:

@@ -10,6 +10,7 @@ import json
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -284,6 +285,66 @@ def _field(number: int, content: bytes) -> bytes:
         size.append(length & 127 | 128)
         length >>= 7
     return bytes([number << 3 | 2, *size, length]) + content
+
+
+def _frame(kind: int, flags: int, stream: int, body: bytes) -> bytes:
+    return len(body).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + body
+
+
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _frame(4, 0, 0, b"")
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        _frame(0, 0, 1, b"data on a stream that nobody opened"),
+        _frame(1, 4, 2, b"\x82"),
+        _frame(1, 4, 1, b"\xff" * 50),
+        _frame(1, 0, 1, b"\x82") + _frame(6, 0, 0, b"\0" * 8),
+        _frame(9, 4, 1, b"\x82"),
+        _frame(1, 0, 1, b"\x82") + _frame(9, 0, 1, b"\0") * 500,
+        _frame(8, 0, 0, b"\0\0\0\0"),
+        _frame(8, 0, 0, b"\x7f\xff\xff\xff"),
+        _frame(4, 0, 0, b"\0\4\xff\xff\xff\xff"),
+        _frame(4, 0, 0, b"\0\5\0\0\0\1"),
+        _frame(5, 4, 1, b"\0\0\0\2"),
+        b"\xff\xff\xff\0\0\0\0\0\0",
+    ],
+)
+def test_a_broken_frame_ends_the_connection_with_a_word(process: Process, frames: bytes) -> None:
+    answer = _raw(process, _GREETING + frames)
+    assert b"\x07\x00" in answer  # GOAWAY
+    assert not answer.startswith(b"HTTP")
+
+
+def test_a_call_that_breaks_off_leaves_nothing_behind(process: Process) -> None:
+    with _channel(process) as channel:
+        over = threading.Event()
+        call = channel.stream_stream("/google.firestore.v1.Firestore/Listen")
+        answers = [call(_and_then_nothing(b"\x0a\x05half", over), timeout=SECONDS) for _ in range(20)]
+        for one in answers:
+            one.cancel()
+        over.set()
+    until = time.monotonic() + SECONDS
+    while json.loads(http_call(process.address, "GET", "/_local/stats")[1])["listening"]:
+        assert time.monotonic() < until
+
+
+def test_who_never_reads_is_not_listened_to(process: Process) -> None:
+    """Each ping wants an answer; answers that nobody takes must not pile up."""
+    before, sent = process.resident_megabytes(), 0
+    host, _, port = process.address.partition(":")
+    pings = _frame(6, 0, 0, b"\0" * 8) * 10_000
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(1)
+        connection.connect((host, int(port)))
+        connection.sendall(_GREETING)
+        with contextlib.suppress(TimeoutError, ConnectionError):
+            while sent < 30_000_000:
+                sent += connection.send(pings)
+    assert sent < 30_000_000
+    assert process.resident_megabytes() - before < 40
 
 
 @pytest.mark.parametrize("name", ["ExecutePipeline", "Nope", ""])
