@@ -232,3 +232,32 @@ def test_damage_below_a_household_is_found_and_mended(
     client.document("households/home/secrets/s").delete()
     assert_mirrored()
     assert verify(mirror_deps())["equal"]
+
+
+def test_of_a_large_leave_the_member_document_goes_in_the_first_commit(
+    books: Callable[..., Books],
+    home: Home,
+    mirrored: Callable[..., Mirror],
+    firestore_server: FirestoreServer,
+    monkeypatch: pytest.MonkeyPatch,
+    assert_mirrored: Check,
+) -> None:
+    ada, bob = books("ada"), books("bob")
+    for month in ("2026-03", "2026-05", "2026-07"):
+        ada.add(8, on=f"{month}-05")
+    for each in (ada, bob):
+        home.join(each, everything=True)
+    mirrored()
+    monkeypatch.setattr("sync.claims.REQUEST_WRITES", 10)
+    home.leave(ada)
+    seen: list[tuple[bool, int]] = []
+
+    def look() -> bool:
+        there = below(firestore_server)
+        seen.append(("households/home/members/ada" in there, sum("/transactions/" in path for path in there)))
+        return False
+
+    mirrored(look)
+
+    assert_mirrored()
+    assert all(rows == 24 for member, rows in seen if member)
