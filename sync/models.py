@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
+    DDL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -30,6 +31,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    event,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -343,6 +345,19 @@ transactions = Table(
     ),
     CheckConstraint("num_nonnulls(iso_currency, unofficial_currency) = 1", name="currency"),
 )
+
+
+def _check_by_triggers(column: Column[Any]) -> None:
+    """Declares the column's foreign key, not enforced: triggers check it once per statement (migration 0027)."""
+    (key,) = column.foreign_keys
+    assert key.constraint is not None
+    change = DDL(f"alter table {column.table} alter constraint {key.constraint.name} not enforced")  # type: ignore[no-untyped-call]
+    event.listen(column.table, "after_create", change)
+
+
+_rows = transactions.c
+for _column in (entries.c.user_id, _rows.entry_id, _rows.user_id, _rows.account_id, _rows.bank_category_id):
+    _check_by_triggers(_column)
 _live = text("removed_at is null")
 Index("uq_transactions_entry_id_live", transactions.c.entry_id, unique=True, postgresql_where=_live)
 Index(None, transactions.c.entry_id)

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import psycopg2
 import pytest
 
 from tests.fixtures.database import Database
@@ -104,3 +105,52 @@ def test_every_marking_function_that_compares_rows_never_loops_over_them(databas
 
     assert len(comparing) > 8
     assert [name for name, settings in comparing if "enable_nestloop=off" not in settings] == []
+
+
+# Each of one row, of tables that hold many.
+_STAMPED = {
+    "a deleted entry": "delete from entries where id = %(entry)s",
+    "an edited entry": "update entries set note = 'other' where id = %(entry)s",
+    "a new part": "insert into splits (entry_id, user_id, position, category_id, amount) "
+    "values (%(entry)s, 'u1', 1, 'MEDICAL', 1)",
+    "a deleted budget": "delete from budgets where id = %(budget)s",
+}
+_READ_WHOLE = (
+    "select relname, seq_scan from pg_stat_xact_user_tables where relname in ('field_versions', 'entries') order by 1"
+)
+
+
+@pytest.mark.parametrize("edit", _STAMPED)
+def test_a_stamp_reads_no_table_whole_although_it_was_planned_for_empty_ones(database: Database, edit: str) -> None:
+    connection = psycopg2.connect(database.url())
+    with connection, connection.cursor() as cursor:
+        cursor.execute("insert into users (id) values ('u1')")
+        cursor.execute(_STAMPED[edit], _edited(cursor, 1))  # the plan is made here, and kept
+        cursor.execute("delete from splits; delete from entries; delete from budgets; delete from field_versions")
+        rows = _edited(cursor, ROWS)
+
+    with connection, connection.cursor() as cursor:
+        cursor.execute("set local enable_seqscan = off")  # for the edit's own sake
+        cursor.execute(_READ_WHOLE)
+        before = cursor.fetchall()
+        cursor.execute(_STAMPED[edit], rows)
+        cursor.execute(_READ_WHOLE)
+        assert cursor.fetchall() == before
+    connection.close()
+
+
+def _edited(cursor: Any, rows: int) -> dict[str, str]:
+    """Makes so many entries and versions of fields, and a budget; answers one of each."""
+    cursor.execute(
+        "insert into field_versions (subject_id, field, user_id, epoch, number) "
+        "select gen_random_uuid(), 'note', 'u1', 1, 1 from generate_series(1, %s)",
+        (rows,),
+    )
+    cursor.execute("insert into entries (user_id) select 'u1' from generate_series(1, %s) returning id", (rows,))
+    ((entry,), *_) = cursor.fetchall()
+    cursor.execute(
+        "insert into budgets (user_id, category_id, iso_currency, limit_amount, starts_month) "
+        "values ('u1', 'TRAVEL', 'USD', 99, '2026-11-01') returning id"
+    )
+    ((budget,),) = cursor.fetchall()
+    return {"entry": entry, "budget": budget}
