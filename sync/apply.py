@@ -22,7 +22,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-from sync import balances, relink, reviews, rules
+from sync import balances, relink, reviews, rules, taxonomy
 from sync.errors import PlaidContract
 from sync.fold import Update
 from sync.pages import BankAccount
@@ -68,11 +68,20 @@ class Target:
 
 @dataclass(frozen=True)
 class Staged:
-    """How much lies in the temporary tables: rows told, of them such that differ from the ledger, removals."""
+    """How much lies in the temporary tables: rows told, of them such that differ from the ledger, removals.
+
+    `known`: of those that differ, such that the ledger has under their id; the others are new.
+    """
 
     told: int
     differing: int
     removals: int
+    known: int
+
+    @property
+    def counted(self) -> bool:
+        """Whether the planner was told how much it is."""
+        return self.known > 0 or self.removals > 0
 
 
 NOTHING = Applied()
@@ -104,16 +113,27 @@ ACCOUNT_COLUMNS = ", ".join(BankAccount._fields)
 _NO_ACCOUNTS = text("delete from pulled_accounts")
 
 # What the ledger holds already needs nothing: equal content, live, or dead because another row, and not the one that it
-# posts, lives on its entry. The planner is told how much is staged first: else one row costs as much as a hundred.
-_DROP_UNCHANGED = text("""
-    analyze pulled_rows (plaid_transaction_id), pulled_removals (plaid_transaction_id);
-    delete from pulled_rows as s using transactions as t
-    where t.plaid_transaction_id = s.plaid_transaction_id and t.content_sha256 = s.content_sha256 and s.heir is null
-      and (t.removed_at is null or exists (
-            select from transactions as o where o.entry_id = t.entry_id and o.removed_at is null
-              and o.plaid_transaction_id is distinct from s.claims
-              and not exists (select from pulled_removals as r where r.plaid_transaction_id = o.plaid_transaction_id)))
+# posts, lives on its entry. Each id is looked up by itself, so nobody has to count the rows first; none, where the
+# item's accounts have no rows yet.
+_COMPARE = text("""
+    with found as materialized (
+        select s.ctid as place, t.content_sha256 = s.content_sha256 and s.heir is null
+            and (t.removed_at is null or exists (
+                select from transactions as o where o.entry_id = t.entry_id and o.removed_at is null
+                  and o.plaid_transaction_id is distinct from s.claims
+                  and not exists (
+                    select from pulled_removals as r where r.plaid_transaction_id = o.plaid_transaction_id))) as same
+        from pulled_rows as s cross join lateral (
+            select * from transactions as t where t.plaid_transaction_id = s.plaid_transaction_id limit 1) as t
+        where exists (
+            select from accounts as a join transactions as o on o.account_id = a.id where a.item_id = :item_id)
+    ), dropped as (
+        delete from pulled_rows where ctid = any (array(select place from found where same)) returning 1
+    )
+    select (select count(*) from found), (select count(*) from dropped)
 """)
+# For statements that join what is staged with the ledger: else one row is planned like hundreds.
+_COUNT = text("analyze pulled_rows (plaid_transaction_id), pulled_removals (plaid_transaction_id)")
 _MOVE_CURSOR = text("""
     update items set
         cursor = :end_cursor,
@@ -159,15 +179,27 @@ _REMOVE = text("""
     from pulled_removals as r left join pulled_rows as s on s.claims = r.plaid_transaction_id
     where t.plaid_transaction_id = r.plaid_transaction_id and t.removed_at is null and t.user_id = :user_id
 """)
+# All that decides which statements the staged rows need, in one look.
+_LOOK = text(f"""
+    select coalesce(bool_or(s.claims is not null or s.root <> s.plaid_transaction_id), false) as tied,
+        coalesce(bool_or(s.pending), false) as pending, array_agg(distinct s.bank_category_detailed) as codes,
+        exists (select from (select distinct plaid_account_id from pulled_rows) as n
+                where not exists (select from accounts as a
+                                  where a.plaid_account_id = n.plaid_account_id and a.item_id = :item_id)) as strange,
+        exists ({relink.MOVING}) as moving, exists ({rules.RULES}) as rules, {reviews.QUESTIONS} as questions
+    from pulled_rows as s
+""")  # noqa: S608 - our own constants
 # A row's entry: its own; else that of the first row of its chain; else that of the row which the chain claims, unless
 # yet another live row holds it; else the new one that it was staged with, shared by the chain. Each id is looked up by
 # itself (limit): while an import fills the table the planner knows too little of it, and would read all of a user's.
-_RESOLVE = text("""
+_OWN_ENTRIES = text("""
     update pulled_rows as s set known = true, new_entry = false, entry_id = own.entry_id
     from pulled_rows as p cross join lateral (
         select t.entry_id from transactions as t
         where t.plaid_transaction_id = p.plaid_transaction_id and t.user_id = :user_id limit 1) as own
-    where p.plaid_transaction_id = s.plaid_transaction_id;
+    where p.plaid_transaction_id = s.plaid_transaction_id
+""")
+_ENTRIES_OF_CHAINS = text("""
     update pulled_rows as s set new_entry = false, entry_id = f.entry_id
     from (
         select s.plaid_transaction_id, coalesce(of_root.entry_id, claimed.entry_id) as entry_id
@@ -185,11 +217,7 @@ _RESOLVE = text("""
             limit 1) as claimed on true
         where not s.known and (s.claims is not null or s.root <> s.plaid_transaction_id)
     ) as f
-    where f.plaid_transaction_id = s.plaid_transaction_id and f.entry_id is not null;
-    select coalesce(bool_or(a.id is null), false) as strange, coalesce(bool_or(s.known), false) as known,
-        coalesce(bool_or(s.claims is not null), false) as claims
-    from pulled_rows as s
-    left join accounts as a on a.plaid_account_id = s.plaid_account_id and a.item_id = :item_id
+    where f.plaid_transaction_id = s.plaid_transaction_id and f.entry_id is not null
 """)
 # The few accounts and categories of many rows are hashed; loops over them are what the planner takes for cheaper.
 _FILED = """
@@ -230,6 +258,7 @@ _INSERT = text(f"""
     select distinct entry_id, :user_id from pulled_rows where new_entry
     on conflict (id) do nothing;
     set local enable_nestloop = off;
+    with stored as (
     insert into transactions (id, plaid_transaction_id, entry_id, user_id, account_id, source, amount, iso_currency,
         unofficial_currency, date, authorized_date, pending, pending_transaction_id, name, merchant_name,
         bank_category_id, bank_category_primary, bank_category_detailed, bank_category_confidence, payment_channel,
@@ -241,9 +270,10 @@ _INSERT = text(f"""
         case when s.heir is not null then now() end, s.heir
     from pulled_rows as s {_FILED}
     where not s.known
-    order by s.date;
+    order by s.date
+    returning 1)
+    select count(*), set_config('enable_nestloop', 'on', true) from stored
 """)  # noqa: S608 - our own constants
-_LOOP_AGAIN = text("set local enable_nestloop = on")
 
 
 def open_stages(connection: Connection) -> None:
@@ -255,23 +285,21 @@ def stage(connection: Connection, target: Target, update: Update) -> Staged:
     """Copies a whole update beside the ledger and compares; takes no owner's lock."""
     open_stages(connection)
     copy_rows(connection, "pulled_accounts", ACCOUNT_COLUMNS, update.accounts)
-    copy_rows(
-        connection,
-        "pulled_rows",
-        ROW_COLUMNS,
-        ((*row, claims, heir, root, _new_entry(target, root)) for row, claims, heir, root in update.rows),
-    )
+    _copy_columns(connection, "pulled_rows", ROW_COLUMNS, _columns(target, update))
     copy_rows(connection, "pulled_removals", "plaid_transaction_id", ((plaid_id,) for plaid_id in update.removed))
     removals = len(update.removed)
     if target.resync and update.complete:
         removals += stage_untold(connection, target.item_id)
-    return compare(connection, len(update.rows), removals)
+    return compare(connection, target, len(update.rows), removals)
 
 
-def compare(connection: Connection, told: int, removals: int) -> Staged:
+def compare(connection: Connection, target: Target, told: int, removals: int) -> Staged:
     """Takes staged rows away that the ledger holds already; takes no owner's lock."""
-    dropped = connection.execute(_DROP_UNCHANGED).rowcount
-    return Staged(told, told - dropped, removals)
+    found, dropped = connection.execute(_COMPARE, {"item_id": target.item_id}).one()
+    staged = Staged(told, told - dropped, removals, found - dropped)
+    if staged.counted:
+        connection.execute(_COUNT)
+    return staged
 
 
 def move_cursor(connection: Connection, target: Target, end_cursor: str | None, update_status: str) -> str:
@@ -307,7 +335,7 @@ def store(connection: Connection, target: Target, staged: Staged) -> Applied:
     bound = {"item_id": target.item_id, "user_id": target.user_id}
     accounts = _store_staged_accounts(connection, bound)
     removed = connection.execute(_REMOVE, bound).rowcount if staged.removals else 0
-    added, modified = _store_rows(connection, target, bound) if staged.differing else (0, 0)
+    added, modified = _store_rows(connection, target, staged, bound) if staged.differing else (0, 0)
     if removed:
         reviews.reconsider(connection, target.user_id)
     return Applied(added, modified, removed, staged.told - added - modified, accounts)
@@ -319,36 +347,59 @@ def _store_staged_accounts(connection: Connection, bound: dict[str, Any]) -> int
     return written
 
 
-def _store_rows(connection: Connection, target: Target, bound: dict[str, Any]) -> tuple[int, int]:
-    relink.adopt(connection, target.item_id, target.user_id)
-    staged = connection.execute(_RESOLVE, bound).one()
-    if staged.strange:
+def _store_rows(connection: Connection, target: Target, staged: Staged, bound: dict[str, Any]) -> tuple[int, int]:
+    look = connection.execute(_LOOK, bound).one()
+    if look.strange:
         raise PlaidContract("a transaction names an account that Plaid did not send")
-    if staged.claims:
+    known, tied, linked = staged.known > 0, look.tied or look.moving, look.pending or look.questions
+    if (tied or look.rules or linked) and not staged.counted:
+        connection.execute(_COUNT)
+    if look.moving:
+        relink.adopt(connection, target.item_id)
+    if known:
+        connection.execute(_OWN_ENTRIES, bound)
+    if tied:
+        connection.execute(_ENTRIES_OF_CHAINS, bound)
         connection.execute(_SUPERSEDE, bound)
-    modified = connection.execute(_UPDATE, bound).rowcount if staged.known else 0
-    added = connection.execute(_INSERT, bound).rowcount
-    connection.execute(_LOOP_AGAIN)
-    rules.apply_to_staged(connection, target.item_id, target.user_id)
-    reviews.suggest(connection, target.item_id, target.user_id)
+    modified = connection.execute(_UPDATE, bound).rowcount if known else 0
+    added = connection.execute(_INSERT, bound).scalar_one()
+    taxonomy.warn_of_unknown(connection, look.codes)
+    if look.rules:
+        rules.apply_to_staged(connection, target.user_id)
+    if known or linked:
+        reviews.suggest(connection, target.item_id, target.user_id)
     return added, modified
 
 
-def _new_entry(target: Target, root: str) -> str:
-    # It follows from what the bank calls the row: a ledger that is built again from the same pages has the same.
-    return hashlib.md5(f"{target.item_id}:{root}".encode(), usedforsecurity=False).hexdigest()
+def _columns(target: Target, update: Update) -> list[Sequence[Any]]:
+    """The rows as ROW_COLUMNS, column by column."""
+    if not update.rows:
+        return []
+    rows, claims, heirs, roots = zip(*update.rows, strict=True)
+    return [*zip(*rows, strict=True), claims, heirs, roots, _new_entries(target, roots)]
+
+
+def _new_entries(target: Target, roots: Sequence[str]) -> list[str]:
+    # They follow from what the bank calls the rows: a ledger that is built again from the same pages has the same.
+    digest, item = hashlib.md5, f"{target.item_id}:".encode()
+    return [digest(item + root.encode(), usedforsecurity=False).hexdigest() for root in roots]
 
 
 def copy_rows(connection: Connection, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
     """Copies rows into a table in the order of `columns`, a list of names."""
-    written = [_written(column) for column in zip(*rows, strict=True)]
-    if written:
-        lines = "\n".join(map("\t".join, zip(*written, strict=True)))
+    _copy_columns(connection, table, columns, zip(*rows, strict=True))
+
+
+def _copy_columns(connection: Connection, table: str, columns: str, values: Iterable[Sequence[Any]]) -> None:
+    written = [_written(column) for column in values]
+    if written and written[0]:
+        lines = "\n".join(map("\t".join, zip(*written, strict=True))).encode()
         cursor: Any = connection.connection.cursor()
-        cursor.copy_expert(f"copy {table} ({columns}) from stdin", io.StringIO(lines))
+        cursor.copy_expert(f"copy {table} ({columns}) from stdin", io.BytesIO(lines), size=_AT_ONCE)
         cursor.close()
 
 
+_AT_ONCE = 1 << 17  # bytes handed to the driver in one piece
 _SPECIAL = re.compile(r"[\\\t\n\r]")
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -366,6 +417,8 @@ _WRITTEN: Mapping[type, Callable[[Any], str]] = {
 def _written(column: Sequence[Any]) -> Sequence[str]:
     """A column in COPY's text format. Written as a whole, because its values are mostly of one kind and unescaped."""
     kinds = set(map(type, column))
+    if kinds == {type(None)}:
+        return ["\\N"] * len(column)
     if kinds == {str} and not _SPECIAL.search("".join(column)):
         return column
     if len(kinds) == 1:

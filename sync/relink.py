@@ -55,10 +55,10 @@ _RETIRE = text("""
     update items set removed_at = now(), successor_id = :item_id where id = any (cast(:retired as uuid[]))
 """)
 
-_MOVING = text("""
+MOVING = """
     select from account_moves as m join accounts as a on a.id = m.account_id
-    where a.item_id = :item_id and m.settled_at is null limit 1
-""")
+    where a.item_id = :item_id and m.settled_at is null
+"""
 # Tables of their own, counted before they are joined: as parts of one statement the planner takes each for one row.
 _SIDES = text("""
     create temporary table if not exists arriving_rows (
@@ -190,15 +190,13 @@ def same_accounts(told: Iterable[BankAccount], old: Iterable[Row[Any]]) -> dict[
     return pairs
 
 
-def adopt(connection: Connection, item_id: UUID, user_id: str) -> None:
+def adopt(connection: Connection, item_id: UUID) -> None:
     """Lets staged rows of accounts that came under new ids claim the old rows that they are.
 
-    Called inside the store step, under the owner's lock, before entries are resolved. An item none of whose accounts
-    moved lately pays for one look.
+    Called inside the store step, under the owner's lock, before entries are resolved, for an item of which accounts
+    are MOVING.
     """
     bound = {"item_id": item_id}
-    if connection.execute(_MOVING, bound).first() is None:
-        return
     connection.execute(_SIDES)
     if connection.execute(_ARRIVING, bound).rowcount == 0:
         return

@@ -27,18 +27,24 @@ LIST_LIMIT = 200
 
 Review = dict[str, Any]
 
-# One look whether there is anything to do at all: a pull of rows that touch no pending pays for nothing more.
-_LOOSE_ENDS = text("""
+_REVIEWED = """exists (
+    select from reviews where user_id = :user_id and state in ('open', 'confirmed', 'undone'))"""
+_WAITING = """exists (
+    select from transactions as p join accounts as a on a.id = p.account_id
+    where a.item_id = :item_id and p.pending and p.superseded_by is null and p.created_at < now())"""
+# Whether a posted row that the ledger has not seen can touch anything here.
+QUESTIONS = f"({_REVIEWED} or {_WAITING})"
+# One look whether there is anything to do at all.
+_LOOSE_ENDS = text(f"""
     select
         exists (select from pulled_rows where known and claims is not null or pending and not known) as links,
-        exists (select from reviews where user_id = :user_id and state in ('open', 'confirmed', 'undone')) as reviews,
+        {_REVIEWED} as reviews,
         exists (select from pulled_rows as s join transactions as t on t.plaid_transaction_id = s.plaid_transaction_id
                 where s.known and t.expired_at is not null) as expired,
-        exists (select from transactions as p join accounts as a on a.id = p.account_id
-                where a.item_id = :item_id and p.pending and p.superseded_by is null and p.created_at < now())
+        {_WAITING}
             and exists (select from pulled_rows where not known and not pending and pending_transaction_id is null)
             as unmatched
-""")
+""")  # noqa: S608 - our own constants
 # Rows of this very update are no candidates as pendings: what the bank tells of side by side is two.
 _CANDIDATES = text("""
     with waiting as materialized (
@@ -98,7 +104,10 @@ _CONFIRM = text("""
 
 
 def suggest(connection: Connection, item_id: UUID, user_id: str) -> None:
-    """Settles late links and expired rows, and opens a review for each pending row that a row just stored may post."""
+    """Settles late links and expired rows, and opens a review for each pending row that a row just stored may post.
+
+    There is nothing to do after new posted rows alone, where there are no QUESTIONS.
+    """
     bound = {"item_id": item_id, "user_id": user_id}
     ends = connection.execute(_LOOSE_ENDS, bound).one()
     if ends.expired:

@@ -19,7 +19,6 @@ from sqlalchemy import Connection, text
 from sync import log
 from sync.db import lock_owners, retrying, transaction
 from sync.deps import Deps
-from sync.taxonomy import warn_of_unknown
 
 _log = log.get(__name__)
 
@@ -46,7 +45,7 @@ _DECIDED = f"""
      where r.user_id = t.user_id and r.removed_at is null and {HOLDS}
      order by r.position, r.id limit 1)
 """  # noqa: S608 - our own constant
-_HAS_RULES = text("select from category_rules where user_id = :user_id and removed_at is null limit 1")
+RULES = "select from category_rules where user_id = :user_id and removed_at is null"
 _APPLY_TO_STAGED = text(f"""
     with judged as (
         select t.entry_id, {_DECIDED} as category_id
@@ -109,11 +108,9 @@ class Judged:
     rest: Place | None
 
 
-def apply_to_staged(connection: Connection, item_id: UUID, user_id: str) -> None:
-    """Sets the rule's category of the entries behind the rows just stored, and tells of categories nobody knows."""
-    warn_of_unknown(connection)
-    if connection.execute(_HAS_RULES, {"user_id": user_id}).first() is not None:
-        connection.execute(_APPLY_TO_STAGED, {"user_id": user_id})
+def apply_to_staged(connection: Connection, user_id: str) -> None:
+    """Sets the rule's category of the entries behind the rows just stored; for a user who has RULES."""
+    connection.execute(_APPLY_TO_STAGED, {"user_id": user_id})
 
 
 def apply_to_newest(connection: Connection, user_id: str) -> Judged:

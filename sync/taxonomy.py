@@ -1,12 +1,13 @@
 """Plaid's detailed categories that the taxonomy does not know: stored raw, counted under their primary, and told of.
 
 The taxonomy is an open set, so an unknown code is no failure; it is the sign that a newer edition exists. Each store
-step logs a code once, with how many rows carry it, never a row. Called by rules.py.
+step logs a code once, with how many rows carry it, never a row. Called by apply.py.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -39,8 +40,10 @@ def primary_codes() -> frozenset[str]:
     return frozenset(json.loads(_FILE.read_text())["primaries"])
 
 
-def warn_of_unknown(connection: Connection) -> list[str]:
-    """Logs and counts each detailed code among the staged rows that is not in the taxonomy, once; answers them."""
+def warn_of_unknown(connection: Connection, codes: Sequence[str | None]) -> list[str]:
+    """Logs and counts each detailed code among those of the staged rows that is not in the taxonomy; answers them."""
+    if detailed_codes().issuperset(filter(None, codes)):
+        return []
     found = [row for row in connection.execute(_CODES) if row.code not in detailed_codes()]
     for row in found:
         _log.warning("unknown_category", category=row.code, counted_as=row.counted_as, rows=row.rows)
