@@ -10,7 +10,8 @@ import sys
 import threading
 
 from sync.mirror import Mirror
-from workers.mirror_process import mirror_deps, tune
+from workers.interpreter import tune
+from workers.mirror_process import mirror_deps
 
 
 def main() -> None:

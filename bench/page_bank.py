@@ -13,7 +13,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 _NAME = "@@name@@"
-_CATEGORIES = ("FOOD_AND_DRINK", "TRAVEL", "MEDICAL", "GENERAL_MERCHANDISE")
+_CATEGORIES = {
+    "FOOD_AND_DRINK": "FOOD_AND_DRINK_COFFEE",
+    "TRAVEL": "TRAVEL_FLIGHTS",
+    "MEDICAL": "MEDICAL_DENTAL_CARE",
+    "GENERAL_MERCHANDISE": "GENERAL_MERCHANDISE_SUPERSTORES",
+}
 
 
 def token(name: str, rows: int, months: int = 24) -> str:
@@ -26,7 +31,7 @@ def row(name: str, number: int, rows: int, months: int) -> dict[str, Any]:
     back = number * months // rows
     month = 2026 * 12 + 10 - back
     date = f"{month // 12}-{month % 12 + 1:02}-{number % 28 + 1:02}"
-    primary = _CATEGORIES[number % 4]
+    primary, detailed = tuple(_CATEGORIES.items())[number % 4]
     return {
         "transaction_id": f"tx{name}{number:08}abcdefghijklmnopqrs",
         "account_id": f"acc-{name}-abcdefghijklmnopqrstuvwxyz",
@@ -60,7 +65,7 @@ def row(name: str, number: int, rows: int, months: int) -> dict[str, Any]:
             "payment_method": None, "payment_processor": None, "reason": None,
         },
         "personal_finance_category": {
-            "primary": primary, "detailed": f"{primary}_OTHER", "confidence_level": "VERY_HIGH", "version": "v2",
+            "primary": primary, "detailed": detailed, "confidence_level": "VERY_HIGH", "version": "v2",
         },
         "personal_finance_category_icon_url": f"https://plaid-category-icons.plaid.com/PFC_{primary}.png",
         "counterparties": [{

@@ -5,16 +5,21 @@ Round by round, in shuffled order, on ledgers that grow:
 - *typed*: the common way, for a page of 500 rows: plaid-python's own models, then SQLAlchemy's session.merge and one
   commit, without marks, entries or a cursor;
 - *again*: a pull of everything once more, of which nothing is new; and one that asks behind the cursor;
-- per page of 500: *store*, our store step with all marks, cursor and kept pages, beside *copy*, a raw COPY of the same
-  ready rows into a copy of `transactions` with its indexes, and *copies*, raw COPYs of all that the store step leaves:
-  the rows, their entries and their marks, into copies with indexes and foreign keys, in one transaction.
+- per page of 500: *store*, our store step with all marks, cursor and kept pages, beside raw COPYs of ready rows in one
+  transaction each: *copies*, all that the store step leaves (the rows, their entries and their marks) into copies of
+  its tables with the same columns, indexes, checks and foreign keys, enforced row by row as foreign keys are; *copies
+  unchecked*, the same without foreign keys; *copy*, the rows alone into a copy of `transactions` without foreign keys.
+The interpreter is set up as each would have it: ours as the worker's process, the common way's as Python starts.
+Each ratio is told twice: by the wall, and by CPU (this process and the database's), which neighbours disturb less.
 """
 
 from __future__ import annotations
 
+import gc
 import io
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -25,7 +30,7 @@ from sqlalchemy.orm import Session, registry
 
 from bench.ground import Ground, ground, interleave, paired, publish, spread
 from bench.page_bank import page, token
-from bench.pulled import bank, linked, timed, written
+from bench.pulled import Clock, bank, linked, timed, written
 from sync import kept_pages
 from sync.apply import Target, move_cursor, stage, store
 from sync.db import lock_owners, psycopg2_url, transaction
@@ -33,8 +38,10 @@ from sync.deps import Deps
 from sync.fold import Update, fold
 from sync.pages import parse_json, read_page
 from sync.pull import pull_item
+from workers.interpreter import tune
 
 _PAGE = 500
+_PYTHONS_OWN = gc.get_threshold()
 _TABLES = {
     "transactions": "where user_id = %(user)s",
     "entries": "where user_id = %(user)s",
@@ -54,6 +61,12 @@ _TYPED_COLUMNS: dict[str, Any] = {
 }  # fmt: skip
 
 
+_STORES = ("store", "store, no pages kept")
+_COPIES = ("copy", "copies", "copies unchecked")
+
+Costs = dict[str, list[tuple[float, float]]]
+
+
 def main(rows: int, rounds: int) -> None:
     started = time.monotonic()
     with ground() as bench, bank() as settings:
@@ -65,25 +78,51 @@ def main(rows: int, rounds: int) -> None:
         "pull",
         started,
         rows=rows,
-        rows_per_second={name: spread(rates) for name, rates in ways.items()},
-        pull_over_typed=paired(ways["pull"], ways["typed"]),
-        page_ms={name: spread([one * 1000 for one in seconds]) for name, seconds in pages.items()},
-        store_over_copy=paired(pages["store"], pages["copy"]),
-        store_over_copies=paired(pages["store"], pages["copies"]),
-        keeping_pages_adds=paired(pages["store"], pages["store, no pages kept"]),
+        rows_per_second={name: spread([1 / wall for wall, _ in costs]) for name, costs in ways.items()},
+        cpu_ms_per_page={name: spread([cpu * 1000 * _PAGE for _, cpu in costs]) for name, costs in ways.items()},
+        pull_over_typed=_over(ways["typed"], ways["pull"]),
+        page_ms={name: spread([wall * 1000 for wall, _ in costs]) for name, costs in pages.items()},
+        page_cpu_ms={name: spread([cpu * 1000 for _, cpu in costs]) for name, costs in pages.items()},
+        **{f"store_over_{name.replace(' ', '_')}": _over(pages["store"], pages[name]) for name in _COPIES},
+        keeping_pages_adds=_over(*(pages[name] for name in _STORES)),
         **again,
     )
 
 
-def _ways(bench: Ground, worker: Deps, settings: dict[str, str], rows: int, rounds: int) -> dict[str, list[float]]:
-    typed = _Typed(bench, settings)
+def _over(costs: list[tuple[float, float]], reference: list[tuple[float, float]]) -> dict[str, dict[str, float]]:
+    """How many times the reference, pair by pair: by the wall and by CPU."""
+    by_wall, by_cpu = (paired(*([one[kind] for one in side] for side in (costs, reference))) for kind in (0, 1))
+    return {"wall": by_wall, "cpu": by_cpu}
+
+
+def _ways(bench: Ground, worker: Deps, settings: dict[str, str], rows: int, rounds: int) -> Costs:
+    """What a row costs on either way, seconds; after a first round that nobody counts."""
+    clock, typed = Clock(bench), _Typed(bench, settings)
+    costs: Costs = {"pull": [], "typed": []}
+
+    def cost(name: str, work: Callable[[], Any], of_rows: int) -> float:
+        wall, cpu = clock.seconds(work)
+        costs[name].append((wall / of_rows, cpu / of_rows))
+        return wall
 
     def pull() -> float:
         _, item = linked(bench, worker, rows)
-        return timed(lambda: pull_item(worker, item))
+        tune()
+        return cost("pull", lambda: pull_item(worker, item), rows)
 
-    rows_per_second = {"pull": lambda: rows / pull(), "typed": lambda: _PAGE / timed(lambda: typed.pull(_PAGE))}
-    return interleave(rows_per_second, rounds)
+    def common() -> float:
+        _untune()
+        return cost("typed", lambda: typed.pull(_PAGE), _PAGE)
+
+    interleave({"pull": pull, "typed": common}, 1 + rounds)
+    return {name: all_costs[1:] for name, all_costs in costs.items()}
+
+
+def _untune() -> None:
+    """The interpreter as Python starts it."""
+    sys.setswitchinterval(0.005)
+    gc.unfreeze()
+    gc.set_threshold(*_PYTHONS_OWN)
 
 
 class _Typed:
@@ -133,25 +172,32 @@ class _Typed:
         return row
 
 
-def _pages(bench: Ground, worker: Deps, rounds: int) -> dict[str, list[float]]:
+def _pages(bench: Ground, worker: Deps, rounds: int) -> Costs:
+    """What a page costs, seconds; after two rounds that nobody counts."""
     for table, keys in _FOREIGN_KEYS.items():
         bench.sql(f"create table copied_{table} (like {table} including all)")
+        bench.sql(f"create table unchecked_{table} (like {table} including all)")
         for column, other in keys:
             bench.sql(f"alter table copied_{table} add foreign key ({column}) references {other}")
     bench.sql("create table indexed_transactions (like transactions including all)")
-    figures: dict[str, list[float]] = {name: [] for name in ("store", "store, no pages kept", "copy", "copies")}
-    for number in range(rounds):
-        order = ("store", "store, no pages kept") if number % 2 else ("store, no pages kept", "store")
-        for name in order:
-            user, seconds = _store_page(bench, worker, keep=name == "store")
-            figures[name].append(seconds)
-        figures["copy"].append(_copy(bench, user, {"transactions": "indexed_transactions"}))
-        figures["copies"].append(_copy(bench, user, {table: f"copied_{table}" for table in _TABLES}))
-    return figures
+    into = {
+        "copy": {"transactions": "indexed_transactions"},
+        "copies": {table: f"copied_{table}" for table in _TABLES},
+        "copies unchecked": {table: f"unchecked_{table}" for table in _TABLES},
+    }
+    tune()
+    clock, costs = Clock(bench), Costs({name: [] for name in (*_STORES, *_COPIES)})
+    for number in range(2 + rounds):
+        for name in _STORES[:: 1 if number % 2 else -1]:
+            user, cost = _store_page(bench, worker, clock, keep=name == "store")
+            costs[name].append(cost)
+        for name in _COPIES[:: 1 if number % 2 else -1]:
+            costs[name].append(_copy(bench, clock, user, into[name]))
+    return {name: all_costs[2:] for name, all_costs in costs.items()}
 
 
-def _store_page(bench: Ground, worker: Deps, *, keep: bool) -> tuple[str, float]:
-    """Seconds of one page of 500 unknown rows over two months, from folded to committed."""
+def _store_page(bench: Ground, worker: Deps, clock: Clock, *, keep: bool) -> tuple[str, tuple[float, float]]:
+    """What one page of 500 unknown rows over two months costs, from folded to committed."""
     user, item = linked(bench, worker, _PAGE)
     raw = page({"access_token": token(user, _PAGE, months=2), "count": _PAGE})
     told = read_page(parse_json(raw), raw)
@@ -167,7 +213,7 @@ def _store_page(bench: Ground, worker: Deps, *, keep: bool) -> tuple[str, float]
             if pages is not None:
                 kept_pages.keep(connection, item, pages.result())
 
-    return user, timed(step)
+    return user, clock.seconds(step)
 
 
 def _step(connection: Any, target: Target, update: Update) -> None:
@@ -177,8 +223,8 @@ def _step(connection: Any, target: Target, update: Update) -> None:
     store(connection, target, staged)
 
 
-def _copy(bench: Ground, user: str, into: dict[str, str]) -> float:
-    """Seconds of raw COPYs, in one transaction, of what the store step left in these tables for a user."""
+def _copy(bench: Ground, clock: Clock, user: str, into: dict[str, str]) -> tuple[float, float]:
+    """What raw COPYs cost, in one transaction, of what the store step left in these tables for a user."""
     connection = bench.connect()
     ready: list[tuple[str, str, io.StringIO]] = []
     with connection.cursor() as cursor:
@@ -201,9 +247,9 @@ def _copy(bench: Ground, user: str, into: dict[str, str]) -> float:
                 cursor.copy_expert(f"copy {copied} ({columns}) from stdin", lines)
             connection.commit()
 
-        seconds = timed(copies)
+        cost = clock.seconds(copies)
     connection.close()
-    return seconds
+    return cost
 
 
 def _again(bench: Ground, worker: Deps, rows: int) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -57,6 +58,28 @@ def written(bench: Ground, worker: Deps) -> int:
     time.sleep(0.5)
     ((total,),) = bench.sql("select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_user_tables")
     return int(total)
+
+
+class Clock:
+    """What work costs: seconds by the wall, and of CPU, by this process and all of the database's together."""
+
+    def __init__(self, bench: Ground) -> None:
+        self._postmaster = bench.server.process.pid
+
+    def seconds(self, work: Callable[[], Any]) -> tuple[float, float]:
+        """(by the wall, of CPU); no connection may be closed meanwhile, its server's share would be lost."""
+        before, ours, started = self._servers(), time.process_time(), time.perf_counter()
+        work()
+        return time.perf_counter() - started, time.process_time() - ours + self._servers() - before
+
+    def _servers(self) -> float:
+        spent = 0.0
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                parent = (process / "stat").read_text().rpartition(") ")[2].split()[1]
+                if int(parent) == self._postmaster:
+                    spent += int((process / "schedstat").read_text().split()[0]) / 1e9
+        return spent
 
 
 def timed(work: Callable[[], Any]) -> float:

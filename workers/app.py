@@ -21,6 +21,7 @@ from celery.signals import setup_logging, worker_process_init, worker_process_sh
 from sync import log, metrics, tracing
 from sync.deps import Deps, build_deps
 from sync.settings import NEEDS, Settings, read_settings
+from workers.interpreter import tune
 
 _SOFT_SECONDS, _HARD_SECONDS = 1500, 1800
 _REDELIVER_SECONDS = 3600  # more than the hard limit, or a slow task would run twice
@@ -98,6 +99,7 @@ def _build_before_the_first_task(**_: Any) -> None:
     tracing.configure(settings(), "worker")
     port = settings().metrics_port
     metrics.serve(port + current_process().index if port else 0)
+    tune()
 
 
 def _close(**_: Any) -> None:

@@ -6,10 +6,8 @@ outright it leaves marks, which the next mirror finds. Started by `livespend mir
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,11 +23,8 @@ from sync.schema import require_schema
 from sync.settings import NEEDS, read_settings
 from sync.shapes import SHAPES, Shape
 from sync.status import read_backlog
+from workers.interpreter import tune
 
-# How long one thread may compute before another has its turn: a large import being built delays a small change by it.
-_SWITCH_SECONDS = 0.001
-# A claim makes many rows and no cycles: looking for cycles at every 700 objects cost a quarter of the time.
-_OBJECTS_BETWEEN_COLLECTIONS = (50_000, 20, 100)
 _AUDITOR_SECONDS = 5.0
 
 
@@ -50,14 +45,6 @@ def run(
             mirror.run(until_clean=until_clean)
         tracing.shut_down()
         log.get(__name__).info("mirror_ended", **mirror.counts)
-
-
-def tune() -> None:
-    """Sets up the interpreter for a mirror, once everything is loaded: threads take quick turns, garbage is rare."""
-    sys.setswitchinterval(_SWITCH_SECONDS)
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*_OBJECTS_BETWEEN_COLLECTIONS)
 
 
 @contextmanager
