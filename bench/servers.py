@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -14,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from local import emulator
 from local.postgres import free_port
 
 # Signed in is enough: what rules cost is no part of these figures, that they are asked is.
@@ -21,7 +20,6 @@ RULES = """rules_version = '2';
 service cloud.firestore { match /databases/{database}/documents {
   match /{document=**} { allow get: if request.auth != null; allow list: if request.auth != null; } } }
 """
-_CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
 
 
 class Server(NamedTuple):
@@ -49,26 +47,13 @@ def local_firestore(rules: str = RULES) -> Iterator[Server]:
 @contextlib.contextmanager
 def vendors_emulator(rules: str = RULES) -> Iterator[Server | None]:
     """The vendor's emulator; None where it is not on the machine (FIRESTORE_EMULATOR_JAR, or beside gcloud)."""
-    jar = _jar()
-    if jar is None or shutil.which("java") is None:
+    if emulator.find() is None:
         yield None
         return
     with _rules_file(rules) as path:
         port = free_port()
-        command = ["java", "-Xmx512m", "-cp", str(jar), _CLASS, "start", "--host=127.0.0.1", f"--port={port}"]
-        with _running([*command, f"--rules={path}"], port) as pid:
+        with _running(emulator.command(port, path), port) as pid:
             yield Server(port, pid)
-
-
-def _jar() -> Path | None:
-    given = os.environ.get("FIRESTORE_EMULATOR_JAR")
-    if given:
-        return Path(given)
-    gcloud = shutil.which("gcloud")
-    if gcloud is None:
-        return None
-    found = sorted(Path(gcloud).resolve().parents[1].glob("platform/cloud-firestore-emulator/*.jar"))
-    return found[-1] if found else None
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ pytest_plugins = [
     "tests.fixtures.valkey",
     "tests.fixtures.auth",
     "tests.fixtures.firestore",
+    "tests.fixtures.emulator",
     "tests.fixtures.plaid",
     "tests.fixtures.kms",
     "tests.fixtures.deps",

@@ -154,9 +154,10 @@ def _method(proposal: Proposal) -> str:
     if kind != "update":
         return "get" if kind == "verify" else "delete"
     condition = proposal.intent.precondition
-    # An update of a missing document is an update that fails, not a create.
-    claims_existing = condition.HasField("update_time") or (condition.HasField("exists") and condition.exists)
-    return "update" if proposal.before is not None or claims_existing else "create"
+    # Who says that a document is there, or is not, is judged by what they say; the commit then fails if it is wrong.
+    if condition.HasField("exists"):
+        return "update" if condition.exists else "create"
+    return "update" if proposal.before is not None or condition.HasField("update_time") else "create"
 
 
 def _fields(record: Record | None) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ for queries (3 and 3.0 too).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
 
 from local.firestore import names, pb
@@ -48,6 +48,14 @@ def is_nan(value: pb.Value) -> bool:
 def reference_key(name: str) -> names.PathKey:
     """Sorts a full resource name by its segments."""
     return tuple(names.segment_key(segment) for segment in name.split("/"))
+
+
+def stored_key(value: pb.Value) -> Key:
+    """The key that the value has once it is stored, which cuts times to the microsecond."""
+    kind = value.WhichOneof("value_type")
+    if kind == "timestamp_value":
+        return (TIME, value.timestamp_value.seconds, value.timestamp_value.nanos // 1000 * 1000)
+    return order_key(value)
 
 
 def _number_key(value: pb.Value) -> Key:
@@ -92,6 +100,31 @@ def check_document(path: str, fields: Any) -> None:
         )
 
 
+def check_written(fields: Any) -> None:
+    """Raises INVALID_ARGUMENT for fields that nobody may write, whatever the mask keeps of them."""
+    for name in fields:
+        _check_written(fields[name])
+
+
+def _check_written(value: pb.Value) -> None:
+    kind = value.WhichOneof("value_type")
+    if kind == "map_value":
+        check_written(value.map_value.fields)
+    elif kind == "array_value":
+        check_elements(value.array_value.values)
+
+
+def check_elements(elements: Iterable[pb.Value]) -> None:
+    """Raises INVALID_ARGUMENT for what an array may not hold."""
+    for element in elements:
+        kind = element.WhichOneof("value_type")
+        if kind == "array_value":
+            raise invalid("Cannot convert an array value in an array value.")
+        if kind == "map_value" and is_vector(element):
+            raise invalid("Cannot convert a vector value in an array value.")
+        _check_written(element)
+
+
 def _map_size(fields: Any, depth: int) -> int:
     size = 0
     for name in fields:
@@ -122,13 +155,7 @@ def _size(value: pb.Value, depth: int) -> int:
         raise invalid(f"Maps and arrays may be nested {MAX_DEPTH} levels deep at most.")
     if kind == "map_value":
         return 1 + _map_size(value.map_value.fields, depth + 1)
-    return 1 + sum(_element_size(element, depth + 1) for element in value.array_value.values)
-
-
-def _element_size(value: pb.Value, depth: int) -> int:
-    if value.WhichOneof("value_type") == "array_value":
-        raise invalid("Cannot convert an array value in an array value.")
-    return _size(value, depth)
+    return 1 + sum(_size(element, depth + 1) for element in value.array_value.values)
 
 
 def _time_size(value: pb.Value) -> int:

@@ -1,14 +1,15 @@
 """count, sum and average over a query.
 
-Sums and averages look only at documents that have all aggregated fields; where the query names no order of its own
-those fields order it, which decides what a limit keeps. The sum of nothing is the integer 0, the average of nothing
-is null; integers that overflow turn into a double.
+Sums and averages look only at documents that have all aggregated fields: the fields are part of the order, after
+what the query itself orders by, which decides what a limit keeps. The sum of nothing is the integer 0, the average of
+nothing is null; integers that overflow turn into a double.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from local.firestore import fields as field_paths
 from local.firestore import pb
@@ -39,8 +40,9 @@ def read_aggregations(messages: Sequence[pb.Aggregation]) -> list[Aggregation]:
     if len(messages) > _MAX_AGGREGATIONS:
         raise invalid(f"The maximum number of aggregations allowed in an aggregation query is {_MAX_AGGREGATIONS}.")
     wanted: list[Aggregation] = []
-    for position, message in enumerate(messages, 1):
-        one = _read(message, message.alias or f"field_{position}")
+    unnamed = count(1)
+    for message in messages:
+        one = _read(message, message.alias or f"field_{next(unnamed)}")
         if any(other.alias == one.alias for other in wanted):
             raise invalid(f"Aggregation aliases contain duplicate alias: {one.alias}")
         wanted.append(one)
@@ -50,9 +52,13 @@ def read_aggregations(messages: Sequence[pb.Aggregation]) -> list[Aggregation]:
 def aggregate(plan: Plan, reader: Reader, wanted: Sequence[Aggregation]) -> dict[str, pb.Value]:
     """The numbers, by alias."""
     paths = tuple(dict.fromkeys(one.path for one in wanted if one.path is not None))
-    if paths and not plan.explicit_orders and len(plan.orders) == 1:
-        plan = plan.ordered_by(tuple(sorted(paths)))
-    found = [one for one in run(plan, reader).found if all(one.candidate.key(path) is not None for path in paths)]
+    unordered = sorted({*paths} - {order.path for order in plan.orders})
+    if unordered and plan.is_ordered_by_name:
+        raise invalid(
+            f"This query requires an index that has fields [{', '.join(map(field_paths.render, unordered))}] after "
+            "__name__ and Firestore does not currently support such an index."
+        )
+    found = run(plan.ordered_also_by(unordered), reader).found
     return {one.alias: _compute(one, found) for one in wanted}
 
 
@@ -86,10 +92,14 @@ def _numbers(found: list[Found], path: FieldPath) -> Iterable[int | float]:
 
 
 def _total(numbers: Iterable[int | float]) -> int | float:
-    total: int | float = 0
+    """Integers are added exactly, doubles one by one, and the two sums then."""
+    integers, doubles = 0, None
     for number in numbers:
-        total += number
-    return total
+        if isinstance(number, int):
+            integers += number
+        else:
+            doubles = number if doubles is None else doubles + number
+    return integers if doubles is None else integers + doubles
 
 
 def _as_value(total: int | float) -> pb.Value:

@@ -17,7 +17,7 @@ from local.firestore import pb
 from local.firestore.errors import invalid
 from local.firestore.fields import NAME, FieldPath
 from local.firestore.names import path_key
-from local.firestore.values import ARRAY, NAN_KEY, NULL_KEY, REFERENCE, Key, order_key
+from local.firestore.values import ARRAY, NAN_KEY, NULL_KEY, REFERENCE, Key, order_key, stored_key
 
 MAX_DISJUNCTIONS = 30
 MAX_NOT_IN = 10
@@ -118,6 +118,27 @@ def disjuncts(tree: Tree | None) -> list[list[Condition]]:
     return groups
 
 
+def possible(tree: Tree | None) -> Tree | None:
+    """The tree without what can never match; None where nothing is left."""
+    if tree is None or _is_impossible(tree):
+        return None
+    if isinstance(tree, Condition):
+        return tree
+    return Group(tree.op, tuple(part for part in map(possible, tree.parts) if part is not None))
+
+
+def _is_impossible(tree: Tree) -> bool:
+    if isinstance(tree, Group):
+        return (all if tree.op == "OR" else any)(_is_impossible(part) for part in tree.parts)
+    key = order_key(tree.operand)
+    if tree.op in _COMPARE:
+        return key in {NULL_KEY, NAN_KEY}
+    if tree.op not in {"in", "not-in", "array-contains-any"}:
+        return False
+    keys = {order_key(value) for value in tree.operand.array_value.values}
+    return NULL_KEY in keys if tree.op == "not-in" else keys <= {NULL_KEY, NAN_KEY}
+
+
 def predicate(tree: Tree | None) -> Predicate:
     """A function that tells whether a document matches."""
     if tree is None:
@@ -136,7 +157,7 @@ def _read_group(message: pb.CompositeFilter) -> Tree | None:
     parts = tuple(part for part in map(read_filter, message.filters) if part is not None)
     if not parts:
         raise invalid("A composite filter needs at least one filter.")
-    return parts[0] if len(parts) == 1 else Group("AND" if message.op == 1 else "OR", parts)
+    return parts[0] if len(parts) == 1 and message.op == 1 else Group("AND" if message.op == 1 else "OR", parts)
 
 
 def _read_unary(message: pb.UnaryFilter) -> Condition:
@@ -228,7 +249,7 @@ def _range(path: FieldPath, op: str, key: Key) -> Predicate:
 
 def _array_contains(condition: Condition) -> Predicate:
     path = condition.path
-    wanted = _wanted(condition) if condition.op == "array-contains-any" else {order_key(condition.operand)}
+    wanted = _wanted(condition) if condition.op == "array-contains-any" else {stored_key(condition.operand)}
 
     def contains(candidate: Candidate) -> bool:
         found = candidate.key(path)
@@ -244,6 +265,6 @@ def _wanted(condition: Condition) -> set[Key]:
 
 def _operand_key(path: FieldPath, value: pb.Value) -> Key:
     if path != NAME:
-        return order_key(value)
+        return stored_key(value)
     _, found, relative = value.reference_value.partition("/documents/")
     return (REFERENCE, path_key(relative if found else ""))

@@ -6,7 +6,7 @@ whether it belongs and where. `run` reads documents through it; listeners match 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from local.firestore import fields as field_paths
@@ -48,9 +48,17 @@ class Plan:
         """Whether results come in the order in which a collection is kept anyway."""
         return len(self.orders) == 1 and not self.orders[0].descending and self.scope.collection is not None
 
-    def ordered_by(self, paths: tuple[FieldPath, ...]) -> Plan:
-        """The same query, ordered by these fields and the name."""
-        return replace(self, orders=(*(Order(path, False) for path in paths), Order(NAME, False)))
+    @property
+    def is_ordered_by_name(self) -> bool:
+        """Whether the query itself orders or bounds by name, so that no other field can follow."""
+        explicit = any(order.path == NAME for order in self.explicit_orders)
+        below = self.scope.descendants and self.scope.collection_id is not None and bool(self.scope.parent)
+        return below or explicit or any(condition.path == NAME for condition in filters.conditions(self.tree))
+
+    def ordered_also_by(self, paths: Sequence[FieldPath]) -> Plan:
+        """The same query, ordered by these fields too, right before the name; documents lacking one fall out."""
+        *orders, name = self.orders
+        return replace(self, orders=(*orders, *(Order(path, name.descending) for path in paths), name))
 
 
 def make_plan(database: str, parent: str, query: pb.StructuredQuery) -> Plan:
@@ -61,8 +69,11 @@ def make_plan(database: str, parent: str, query: pb.StructuredQuery) -> Plan:
     tree = filters.read_filter(query.where)
     conditions = list(filters.conditions(tree))
     _check_conditions(tree, conditions)
-    inequalities = [condition.path for condition in conditions if condition.is_inequality]
-    orders = complete(query.order_by, inequalities)
+    # What can never match has no say: neither in the order, nor in what goes with what.
+    possible = list(filters.conditions(filters.possible(tree)))
+    _check_key_equality(possible)
+    orders = complete(query.order_by, [condition.path for condition in possible if condition.is_inequality])
+    _check_group(scope, [*(c.path for c in conditions), *(order.path for order in orders)])
     return Plan(
         scope=scope,
         tree=tree,
@@ -108,8 +119,18 @@ def _check_conditions(tree: Tree | None, conditions: list[filters.Condition]) ->
     _check_not_in(tree, conditions)
     if any(_array_conditions(group) > 1 for group in _and_groups(tree)):
         raise invalid("A maximum of 1 'ARRAY_CONTAINS' filter is allowed per disjunction.")
+    if sum(condition.op in {"!=", "not-in"} for condition in conditions) > 1:
+        raise invalid("Only a single 'NOT_EQUAL', 'NOT_IN', 'IS_NOT_NAN', or 'IS_NOT_NULL' filter allowed per query.")
+
+
+def _check_group(scope: Scope, paths: Iterable[FieldPath]) -> None:
+    if scope.descendants and scope.collection_id and scope.parent and any(path != NAME for path in paths):
+        raise invalid("collection group queries are only allowed at the root parent")
+
+
+def _check_key_equality(conditions: list[filters.Condition]) -> None:
     inequalities = {condition.path for condition in conditions if condition.is_inequality}
-    if any(c.path == NAME and c.op == "==" for c in conditions) and inequalities and NAME not in inequalities:
+    if any(c.path == NAME and c.op in {"==", "in"} for c in conditions) and inequalities and NAME not in inequalities:
         raise invalid(
             "Equality on key is not allowed if there are other inequality fields and key does not appear in "
             "inequalities."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from local.firestore import names, pb
@@ -54,7 +55,7 @@ async def list_documents(call: Call, request: Any) -> Any:
     site = call.within(request.parent)
     moment = site.view(request)
     plan = _listing_plan(site, request)
-    site.gate.list(plan, moment.reader)
+    site.gate.list(replace(plan, limit=request.page_size or None), moment.reader)  # to the rules a page is a limit
     if request.show_missing:
         site.gate.admin_only()
     await moment.remember(plan)

@@ -10,7 +10,7 @@ from local.firestore.clock import stamp
 from local.firestore.errors import FirestoreError, invalid
 from local.firestore.faults import suffer
 from local.firestore.rpc.call import Call, Site, masked
-from local.firestore.write.intent import Intent, read_intent
+from local.firestore.write.intent import Intent, check_sequence, read_intent
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 
@@ -26,7 +26,7 @@ async def commit(call: Call, request: Any) -> Any:
 
 
 async def batch_write(call: Call, request: Any) -> Any:
-    """Each write on its own, in order; every one gets a status."""
+    """Each write on its own, in order; every one gets a status. Admin only."""
     check_size(request)
     site = call.within(request.database)
     intents = [read_intent(site.database.name, write) for write in request.writes]
@@ -34,6 +34,7 @@ async def batch_write(call: Call, request: Any) -> Any:
         raise invalid("Cannot write to the same document multiple times in a single request.")
     for intent in intents:
         intent.check()
+    site.gate.admin_only()
     answer = pb.rpc_message("BatchWriteResponse")()
     for intent in intents:
         result, status = answer.write_results.add(), answer.status.add()
@@ -104,6 +105,7 @@ async def rollback(call: Call, request: Any) -> Any:
 async def apply(site: Site, writes: Iterable[pb.Write], transaction: bytes = b"") -> tuple[list[Any], int]:
     """Commits writes, inside a transaction if one is named; answers their results and the commit time."""
     intents = [read_intent(site.database.name, write) for write in writes]
+    check_sequence(intents)
     return await _commit(site, intents, transaction)
 
 

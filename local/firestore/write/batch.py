@@ -1,15 +1,16 @@
 """Applies the writes of one commit to an overlay: later writes see earlier ones, nothing is stored here.
 
-First all writes are worked out, then all are put to the rules (which may look at the state after the whole commit),
-then preconditions are checked in order. Any refusal raises and the overlay is thrown away, so a commit is all or
-nothing. `changes()` is what really differs: a write that changes nothing keeps the document's update time and
-reaches no listener.
+First all writes are worked out, then the rules are asked, once per document (and they may look at the state after the
+whole commit), then the precondition of each document's first write is checked: those of later ones follow from the
+writes before them, or the sequence is refused. A result tells the time that the document has after the whole commit.
+Any refusal raises and the overlay is thrown away, so a commit is all or nothing. `changes()` is what really differs: a
+write that changes nothing keeps the document's update time and reaches no listener.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from local.firestore import pb
@@ -47,6 +48,7 @@ class Batch:
         self._root = root
         self._reader = reader
         self._overlay: dict[str, Record | None] = {}
+        self._written: set[str] = set()
 
     def get(self, path: str) -> Record | None:
         """The document as the writes so far leave it."""
@@ -56,19 +58,21 @@ class Batch:
         """Applies writes to the overlay; raises FirestoreError, after which the batch must be thrown away."""
         proposals = [self._propose(intent) for intent in intents]
         if permit is not None:
-            permit(proposals, self.request_time, self._reader, self.get)
+            permit(_merged(proposals), self.request_time, self._reader, self.get)
         for proposal in proposals:
-            self._check_precondition(proposal)
-        return [_result(proposal.after, proposal.results) for proposal in proposals]
+            if not proposal.touched:
+                self._check_precondition(proposal)
+        return [_result(self.get(proposal.intent.path), proposal.results) for proposal in proposals]
 
     def _propose(self, intent: Intent) -> Proposal:
-        before, touched = self.get(intent.path), intent.path in self._overlay
+        before, touched = self.get(intent.path), intent.path in self._written
         content, results = None, list[Any]()
         if intent.kind == "update":
             content, results = intent.content_after(before, self.request_time)
         after = before if intent.kind == "verify" else self._next(before, intent.path, content)
-        if after is not before:
+        if intent.kind != "verify":
             self._overlay[intent.path] = after
+            self._written.add(intent.path)
         return Proposal(intent, before, content, results, after, touched)
 
     def changes(self) -> list[Change]:
@@ -94,18 +98,10 @@ class Batch:
     def _check_precondition(self, proposal: Proposal) -> None:
         condition, path, before = proposal.intent.precondition, proposal.intent.path, proposal.before
         kind = condition.WhichOneof("condition_type")
-        if kind is None:
-            return
-        try:
-            if kind == "exists":
-                self._check_exists(condition.exists, path, before)
-            else:
-                self._check_update_time(microseconds_of(condition.update_time), path, before)
-        except FirestoreError as problem:
-            if proposal.touched:
-                text = f"A precondition fails on a document written earlier in the commit: {problem.message}"
-                raise invalid(text) from problem
-            raise
+        if kind == "exists":
+            self._check_exists(condition.exists, path, before)
+        elif kind is not None:
+            self._check_update_time(microseconds_of(condition.update_time), path, before)
 
     def _check_exists(self, wanted: bool, path: str, before: Record | None) -> None:
         if wanted and before is None:
@@ -122,6 +118,20 @@ class Batch:
                 Code.FAILED_PRECONDITION,
                 f"The stored version of {self._root}/{path} {stored}, not the required base version ({wanted}).",
             )
+
+
+def _merged(proposals: Sequence[Proposal]) -> list[Proposal]:
+    """What a commit does to each document as a whole: the rules judge that, not the steps on the way."""
+    found: dict[tuple[str, bool], Proposal] = {}
+    for proposal in proposals:
+        place = (proposal.intent.path, proposal.intent.kind == "verify")
+        earlier = found.get(place)
+        found[place] = proposal if earlier is None else _joined(earlier, proposal)
+    return list(found.values())
+
+
+def _joined(earlier: Proposal, later: Proposal) -> Proposal:
+    return replace(later, intent=replace(later.intent, precondition=earlier.intent.precondition), before=earlier.before)
 
 
 def _result(after: Record | None, results: list[Any]) -> pb.WriteResult:

@@ -6,15 +6,17 @@ which the published protocol file lacks: it arrives as unknown field 5.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from local.firestore import fields as field_paths
 from local.firestore import pb
+from local.firestore.clock import microseconds_of
 from local.firestore.errors import invalid
 from local.firestore.names import document_path
 from local.firestore.storage.records import Record
-from local.firestore.values import check_document
+from local.firestore.values import check_document, check_written
 from local.firestore.write import transforms
 
 VERIFY_FIELD = 5
@@ -29,12 +31,25 @@ class Intent:
     precondition: pb.Precondition
     write: pb.Write
 
+    @property
+    def steps(self) -> Sequence[pb.FieldTransform]:
+        """Its transforms, in order."""
+        legacy = self.write.WhichOneof("operation") == "transform"
+        steps: Sequence[pb.FieldTransform] = (
+            self.write.transform.field_transforms if legacy else self.write.update_transforms
+        )
+        return steps
+
+    @property
+    def version(self) -> int | None:
+        """The update time that the write asks for, in microseconds."""
+        return microseconds_of(self.precondition.update_time) if self.precondition.HasField("update_time") else None
+
     def content_after(self, before: Record | None, request_time: int) -> tuple[pb.Document, list[Any]]:
         """The fields that an update leaves behind and the results of its transforms; raises INVALID_ARGUMENT."""
         legacy = self.write.WhichOneof("operation") == "transform"
         content = _masked(self.write, before, keep=legacy)
-        steps = self.write.transform.field_transforms if legacy else self.write.update_transforms
-        answers = [transforms.apply(step, content.fields, request_time) for step in steps]
+        answers = [transforms.apply(step, content.fields, request_time) for step in self.steps]
         check_document(self.path, content.fields)
         return content, answers
 
@@ -44,7 +59,15 @@ class Intent:
 
 
 def read_intent(database: str, write: pb.Write) -> Intent:
-    """Takes a Write message apart; raises INVALID_ARGUMENT when it makes no sense."""
+    """Takes a Write message apart; raises INVALID_ARGUMENT when it makes no sense, whatever is stored."""
+    intent = _read(database, write)
+    check_written(write.update.fields)
+    for step in intent.steps:
+        transforms.check(step)
+    return intent
+
+
+def _read(database: str, write: pb.Write) -> Intent:
     operation = write.WhichOneof("operation")
     condition = write.current_document
     if operation == "update":
@@ -61,6 +84,34 @@ def read_intent(database: str, write: pb.Write) -> Intent:
     if verified is None:
         raise invalid("A write must have one of update, delete, transform, verify.")
     return Intent("verify", document_path(database, verified), condition, write)
+
+
+def check_sequence(intents: Iterable[Intent]) -> None:
+    """Raises INVALID_ARGUMENT where writes of one document cannot follow each other in one commit.
+
+    The service makes one write of them: a precondition that the write before cannot but break is refused, and so is
+    a version asked for after a write that asked for none, or for another.
+    """
+    last: dict[str, Intent] = {}
+    versions: dict[str, object] = {}
+    for intent in intents:
+        if intent.kind == "verify":
+            continue
+        before = last.get(intent.path)
+        if before is not None:
+            _check_follows(before, intent, versions[intent.path])
+        versions.setdefault(intent.path, intent.version)
+        last[intent.path] = intent
+
+
+def _check_follows(before: Intent, intent: Intent, version: object) -> None:
+    exists = intent.precondition.exists if intent.precondition.HasField("exists") else None
+    claims = exists is not False if before.kind == "delete" else exists is False
+    asks = exists is not None or (intent.version is not None and intent.kind == "update" and before.kind == "delete")
+    if asks and claims:
+        raise invalid(f"Cannot {before.kind} then {intent.kind} an entity in the same request.")
+    if intent.version is not None and intent.version != version:
+        raise invalid("Cannot collapse mutations with different version preconditions.")
 
 
 def _masked(write: pb.Write, before: Record | None, *, keep: bool) -> pb.Document:

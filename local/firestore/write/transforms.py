@@ -13,33 +13,41 @@ from local.firestore import fields as field_paths
 from local.firestore import pb
 from local.firestore.clock import stamp
 from local.firestore.errors import invalid
-from local.firestore.values import equal, order_key
+from local.firestore.values import check_elements, equal, order_key
 
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 _NUMBERS = {"integer_value", "double_value"}
 
 
-def apply(transform: pb.FieldTransform, content: Any, request_time: int) -> pb.Value:
-    """Changes one field of a field map and gives the value that the client is told."""
-    path = field_paths.parse(transform.field_path)
+def check(transform: pb.FieldTransform) -> None:
+    """Raises INVALID_ARGUMENT for a transform that makes no sense on any document."""
     kind = transform.WhichOneof("transform_type")
     if kind not in _TRANSFORMS:
         raise invalid(f'The transform of "{transform.field_path}" has no known kind.')
+    if kind == "set_to_server_value" and transform.set_to_server_value != 1:
+        raise invalid("The only server value is REQUEST_TIME.")
+    if kind in {"increment", "maximum", "minimum"}:
+        _check_number(getattr(transform, kind))
+    check_elements([*transform.append_missing_elements.values, *transform.remove_all_from_array.values])
+
+
+def apply(transform: pb.FieldTransform, content: Any, request_time: int) -> pb.Value:
+    """Changes one field of a field map, by a checked transform, and gives the value that the client is told."""
+    path = field_paths.parse(transform.field_path)
+    kind = transform.WhichOneof("transform_type")
     value, answer = _TRANSFORMS[kind](field_paths.get(content, path), transform, request_time)
     field_paths.put(content, path, value)
     return answer
 
 
-def _server_value(_old: pb.Value | None, transform: pb.FieldTransform, request_time: int) -> tuple[Any, Any]:
-    if transform.set_to_server_value != 1:
-        raise invalid("The only server value is REQUEST_TIME.")
+def _server_value(_old: pb.Value | None, _transform: pb.FieldTransform, request_time: int) -> tuple[Any, Any]:
     value = pb.Value()
     stamp(value.timestamp_value, request_time)
     return value, value
 
 
 def _increment(old: pb.Value | None, transform: pb.FieldTransform, _time: int) -> tuple[Any, Any]:
-    operand = _operand(transform.increment)
+    operand = transform.increment
     if old is None or old.WhichOneof("value_type") not in _NUMBERS:
         return operand, operand
     value = pb.Value()
@@ -52,13 +60,13 @@ def _increment(old: pb.Value | None, transform: pb.FieldTransform, _time: int) -
 
 def _extreme(operand_name: str, replaces: Callable[[Any, Any], bool]) -> Callable[..., tuple[Any, Any]]:
     def transform_one(old: pb.Value | None, transform: pb.FieldTransform, _time: int) -> tuple[Any, Any]:
-        operand = _operand(getattr(transform, operand_name))
+        operand = getattr(transform, operand_name)
         if old is None or old.WhichOneof("value_type") not in _NUMBERS:
             return operand, operand
-        if _is_nan(old):
-            return old, old
-        chosen = operand if _is_nan(operand) or replaces(_number(operand), _number(old)) else old
-        return chosen, chosen
+        keeps = _is_nan(old) or not (_is_nan(operand) or replaces(_number(operand), _number(old)))
+        value = pb.Value()
+        value.CopyFrom(old if keeps else operand)  # the old one lives in the document: a later transform changes it
+        return value, value
 
     return transform_one
 
@@ -93,10 +101,9 @@ _TRANSFORMS: dict[str | None, Callable[..., tuple[Any, Any]]] = {
 }
 
 
-def _operand(value: pb.Value) -> pb.Value:
+def _check_number(value: pb.Value) -> None:
     if value.WhichOneof("value_type") not in _NUMBERS:
         raise invalid("The operand of a numeric transform must be a number.")
-    return value
 
 
 def _number(value: pb.Value) -> float | int:
