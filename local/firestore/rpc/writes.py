@@ -10,7 +10,7 @@ from local.firestore.clock import stamp
 from local.firestore.errors import FirestoreError, invalid
 from local.firestore.faults import suffer
 from local.firestore.rpc.call import Call, Site, masked
-from local.firestore.write.intent import Intent, check_sequence, read_intent
+from local.firestore.write.intent import Intent, read_intent, read_intents
 
 MAX_REQUEST_BYTES = 10 * 1024 * 1024
 
@@ -104,8 +104,7 @@ async def rollback(call: Call, request: Any) -> Any:
 
 async def apply(site: Site, writes: Iterable[pb.Write], transaction: bytes = b"") -> tuple[list[Any], int]:
     """Commits writes, inside a transaction if one is named; answers their results and the commit time."""
-    intents = [read_intent(site.database.name, write) for write in writes]
-    check_sequence(intents)
+    intents = read_intents(site.database.name, writes)
     return await _commit(site, intents, transaction)
 
 

@@ -86,7 +86,14 @@ def _read(database: str, write: pb.Write) -> Intent:
     return Intent("verify", document_path(database, verified), condition, write)
 
 
-def check_sequence(intents: Iterable[Intent]) -> None:
+def read_intents(database: str, writes: Iterable[pb.Write]) -> list[Intent]:
+    """Takes the writes of one commit apart; raises INVALID_ARGUMENT, also for what cannot stand in one commit."""
+    intents = [read_intent(database, write) for write in writes]
+    _check_sequence(intents)
+    return intents
+
+
+def _check_sequence(intents: Iterable[Intent]) -> None:
     """Raises INVALID_ARGUMENT where writes of one document cannot follow each other in one commit.
 
     The service makes one write of them: a precondition that the write before cannot but break is refused, and so is

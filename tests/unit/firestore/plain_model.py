@@ -112,6 +112,15 @@ class Filter:
         return value is not MISSING and _OPERATORS[self.op](value, self.operand)
 
     @property
+    def is_impossible(self) -> bool:
+        """Whether no document can match: the service then forgets the alternative, for the order too."""
+        if self.op in {"<", "<=", ">", ">="}:
+            return self.operand is None or is_nan(self.operand)
+        if self.op == "not-in":
+            return None in self.operand
+        return self.op in {"in", "array-contains-any"} and all(one is None or is_nan(one) for one in self.operand)
+
+    @property
     def is_inequality(self) -> bool:
         return self.op in {"<", "<=", ">", ">=", "!=", "not-in"}
 
@@ -130,7 +139,8 @@ class Query:
     def orders(self) -> list[tuple[str, bool]]:
         """The whole order but for the name: what was said, then the other inequality fields by name."""
         said = [path for path, _ in self.order_by]
-        more = {one.path for group in self.alternatives for one in group if one.is_inequality} - set(said)
+        possible = [group for group in self.alternatives if not any(one.is_impossible for one in group)]
+        more = {one.path for group in possible for one in group if one.is_inequality} - set(said)
         return [*self.order_by, *((path, self.descending) for path in sorted(more))]
 
     @property
