@@ -46,7 +46,14 @@ _PICK_UP = """
 update parked_documents set dropped_at = null, dropped_by = null where owner = %s and path = %s returning true
 """
 _IS_PARKED = "select from parked_documents where owner = %s and path = %s"
-_MARK = "select mark_documents(array[%s], array[%s])"
+# A month's receipt covers what is shown: a row that is dropped, or picked up again, marks its month with it.
+_MARK = """
+select mark_documents(array_agg(%(owner)s::text), array_agg(path)) from (
+    select %(path)s::text as path
+    union
+    select %(owner)s || '/months/' || to_char(t.month, 'YYYY-MM') from transactions as t
+    where t.entry_id::text = %(entry)s and t.removed_at is null) as asked
+"""
 _NOTE = "insert into audit_log (actor, action, owner, path, detail) values (%s, %s, %s, %s, %s)"
 
 
@@ -124,7 +131,7 @@ def drop(connection: Connection, path: str, actor: str) -> bool:
         cursor.execute(_DROP, (actor, owner, path))
         if cursor.fetchone() is None:
             return False
-        cursor.execute(_MARK, (owner, path))
+        _mark(cursor, owner, path)
         cursor.execute(_NOTE, (actor, "parked:drop", owner, path, Json({})))
     return True
 
@@ -153,8 +160,14 @@ def _again(cursor: Cursor, path: str, actor: str, action: str, detail: Shown) ->
     cursor.execute(_PICK_UP, (owner, path))
     if cursor.fetchone() is None and action == "parked:retry":
         raise DocumentNotParked(path)
-    cursor.execute(_MARK, (owner, path))
+    _mark(cursor, owner, path)
     cursor.execute(_NOTE, (actor, action, owner, path, Json(detail)))
+
+
+def _mark(cursor: Cursor, owner: str, path: str) -> None:
+    at = place(plain(path))
+    entry = at.id if at is not None and at.kind == "transactions" else None
+    cursor.execute(_MARK, {"owner": owner, "path": path, "entry": entry})
 
 
 def _lock_parked(cursor: Cursor, owner: str, path: str) -> None:

@@ -5,7 +5,7 @@ ledger makes both from its rows, in the snapshot of the claim (docs/consistency.
 here, in the page (receipt.ts) and in tests/data/receipts.json, which both are held to: a row is its fields joined by
 U+001F, absent ones empty, truths as 0 and 1; a day is its rows in order of their ids, one per line; a digest is the
 first 16 hex digits of SHA-256 over UTF-8. Not covered: notes, whose edits write one document only, and what a page
-does not show. Called by projection.py.
+does not show: a row whose document an operator dropped (parked.py) is in the totals alone. Called by projection.py.
 """
 
 from __future__ import annotations
@@ -28,7 +28,10 @@ _UNIT = "\x1f"
 # scan that the totals do, too. Whoever has no split pays for one look into an index.
 _DAYS = """
 with wanted as materialized (
-    select w.*, exists (select from splits as s where s.user_id = w.user_id) as has_splits
+    select w.*, exists (select from splits as s where s.user_id = w.user_id) as has_splits, array(
+        select split_part(p.path, '/', 4) from parked_documents as p
+        where p.owner = {owner} and p.dropped_at is not null
+          and starts_with(split_part(p.path, '/', 3), 'transactions')) as dropped
     from {wanted}
 ),
 lines as (
@@ -43,6 +46,7 @@ lines as (
     from wanted as w
     join transactions as t on t.user_id = w.user_id and t.month = w.month and t.removed_at is null{only}
     join entries as e on e.id = t.entry_id and e.removed_at is null
+        and (cardinality(w.dropped) = 0 or e.id::text <> all (w.dropped))
     order by w.place, t.spent_on, e.id
 ),
 days as (
@@ -53,10 +57,16 @@ days as (
 select place, string_agg(to_char(spent_on, 'DD') || ':' || day, ' ' order by spent_on) from days group by place
 """
 _OWN_DAYS = Statement(
-    _DAYS.format(wanted="unnest(%s::text[], %s::date[]) with ordinality as w(user_id, month, place)", only=""),
+    _DAYS.format(
+        wanted="unnest(%s::text[], %s::date[]) with ordinality as w(user_id, month, place)",
+        owner="'users/' || w.user_id", only="",
+    ),
     "text[]", "date[]",
 )  # fmt: skip
-_SHARED_DAYS = Statement(_DAYS.format(wanted=f"({SHARED_MONTHS}) as w", only=SHARED_ONLY), "text[]", "date[]")
+_SHARED_DAYS = Statement(
+    _DAYS.format(wanted=f"({SHARED_MONTHS}) as w", owner="'households/' || w.household_id", only=SHARED_ONLY),
+    "text[]", "date[]",
+)  # fmt: skip
 
 
 def read_days(cursor: Cursor, months: Months, *, shared: bool = False) -> dict[tuple[str, date], str]:

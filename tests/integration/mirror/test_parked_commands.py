@@ -151,6 +151,35 @@ def test_a_dropped_document_stays_away_until_it_is_retried(
     assert [(actor, action) for actor, action, *_ in log()] == [("olga", "parked:drop"), ("piotr", "parked:retry")]
 
 
+def test_no_receipt_accuses_a_page_of_what_an_operator_dropped(
+    books, mirrored, answer, firestore_server, database, call_verify
+):
+    """The digest of a day is that of the rows which are shown: the same as if the dropped one had never been."""
+    ada = books()
+    _, row = ada.add(2)
+    month = ada.path("months", "2026-11")
+    mirrored()
+    whole = firestore_server.documents()[month]["receipt"]
+    database.sql("update entries set removed_at = now() where id = %s", row)
+    mirrored()
+    alone = firestore_server.documents()[month]["receipt"]
+    database.sql("update entries set removed_at = null where id = %s", row)
+    database.sql("update transactions set merchant_name = %s where entry_id = %s", TOO_LONG, row)
+    mirrored()
+
+    answer("drop", ada.path("transactions", row))
+    mirrored()
+    dropped = firestore_server.documents()[month]["receipt"]
+    verified = call_verify()["equal"]
+    database.sql("update transactions set merchant_name = null where entry_id = %s", row)
+    answer("retry", ada.path("transactions", row))
+    mirrored()
+
+    assert (dropped["days"], dropped["totals"]) == (alone["days"], whole["totals"])
+    assert verified is True
+    assert firestore_server.documents()[month]["receipt"]["days"] != alone["days"]
+
+
 def test_a_retry_of_what_is_refused_still_parks_it_again(books, mirrored, answer, firestore_server):
     ada = books()
     (row,) = ada.add(1, name=TOO_LONG)
