@@ -63,9 +63,12 @@ def pull() -> None:
     """The worker process: pulls the item named by its argument and says what it took."""
     from sync.pull import pull_item
     from workers.app import deps
+    from workers.interpreter import tune
 
     log.configure("ERROR")
-    worker, before = deps(), _peak_megabytes()
+    worker = deps()
+    tune()
+    before = _peak_megabytes()
     started = time.perf_counter()
     result = pull_item(worker, UUID(sys.argv[1]))
     seconds = time.perf_counter() - started
