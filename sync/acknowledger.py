@@ -21,7 +21,7 @@ from sync.changes import Acknowledgement, Connection
 from sync.meter import Meter
 from sync.pacing import backoff
 from sync.passports import measure_hops, note_hops
-from sync.session import CUT_OFF, connect
+from sync.session import CUT_OFF, KEY_BY_KEY, connect
 from sync.settling import Settled, acknowledge, clear_dirty
 from sync.shapes import note_turned
 from sync.steps import step
@@ -133,7 +133,7 @@ class Acknowledger:
             return self._changed.wait_for(lambda: self._ended, 0.1 + backoff(failures, most=5.0))
 
     def _write(self, batch: list[Acknowledgement], owners: set[str]) -> Settled:
-        connection = self._connection = self._connection or connect(self._url, planned_once=True)
+        connection = self._connection = self._connection or connect(self._url, planning=KEY_BY_KEY)
         with connection, connection.cursor() as cursor:
             moved, traced = acknowledge(cursor, batch)
             # Whatever else belongs to an acknowledgement is written here, from the same batch.

@@ -32,6 +32,9 @@ _MOVE_FEW = Statement(_MOVE.format(_STATES), *_STATE_TYPES)
 
 # Above so many rows COPY is worth its extra statements; shown documents and claimed marks go through one table.
 _COPY_FROM = 200
+# Few keys are looked up one by one, by plans made once (session.KEY_BY_KEY); many may be joined in any way.
+_ANY_JOIN = "set local enable_hashjoin = on; set local enable_mergejoin = on"
+_KEY_BY_KEY = "set local enable_hashjoin = off; set local enable_mergejoin = off"
 _STAGE = """
 create temporary table if not exists settled (owner text collate "C", path text collate "C", digest bytea,
     epoch integer, number bigint, update_time timestamptz, deleted boolean, mark_epoch integer, mark_number bigint,
@@ -120,13 +123,15 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 
 
 def _settle_many(cursor: Cursor, done: Sequence[Acknowledgement]) -> Acknowledged:
-    cursor.execute(_STAGE)
+    cursor.execute(f"{_ANY_JOIN}; {_STAGE}")
     cursor.copy_expert("copy settled from stdin", io.StringIO("".join(line for a in done for line in _lines(a))))
     cursor.execute(_MOVE_STAGED)
     moved = {owner for (owner,) in cursor.fetchall()}
     cursor.execute(_LOCK_SHAPES)
     cursor.execute(_DELETE_STAGED)
-    return Acknowledged(moved, [Traced(*row) for row in cursor.fetchall()])
+    traced = [Traced(*row) for row in cursor.fetchall()]
+    cursor.execute(_KEY_BY_KEY)
+    return Acknowledged(moved, traced)
 
 
 def _lines(done: Acknowledgement) -> Iterator[str]:
