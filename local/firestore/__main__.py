@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -37,6 +38,7 @@ async def _serve(options: argparse.Namespace, rules_text: str | None) -> int:
             import_lines(engine, lines)
     server = Server(engine, options.project)
     await server.start(options.host, options.port)
+    _collect_seldom()
     follower = asyncio.create_task(RulesFile(options.rules).follow(engine)) if options.rules else None
     ended = asyncio.Event()
     for wanted in (signal.SIGINT, signal.SIGTERM):
@@ -52,6 +54,13 @@ async def _serve(options: argparse.Namespace, rules_text: str | None) -> int:
         options.export_on_exit.write_text("".join(f"{line}\n" for line in export_lines(engine)), encoding="utf-8")
     await server.stop()
     return 0
+
+
+def _collect_seldom() -> None:
+    """What is loaded stays, and documents come by the thousand: looking for cycles among them all costs a pause."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
 
 
 def _options(arguments: list[str] | None) -> argparse.Namespace:

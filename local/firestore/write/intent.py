@@ -124,8 +124,9 @@ def _check_follows(before: Intent, intent: Intent, version: object) -> None:
 def _masked(write: pb.Write, before: Record | None, *, keep: bool) -> pb.Document:
     if not keep and not write.HasField("update_mask"):
         content = pb.Document()
-        for name, value in write.update.fields.items():
-            content.fields[name].CopyFrom(value)
+        content.CopyFrom(write.update)
+        for told in ("name", "create_time", "update_time"):
+            content.ClearField(told)
         return content
     content = before.content() if before else pb.Document()
     for text in write.update_mask.field_paths:
