@@ -1,13 +1,8 @@
 -- What rows that come by the thousand refer to is checked once per statement, not row by row. The foreign keys stay
 -- declared, not enforced. What keeps two transactions from missing each other is the owner's counter: whoever inserts a
 -- row and whoever deletes what it refers to lock it first and look then, each statement of a function with a snapshot of
--- its own. So a reference stays inside one user's rows, which is more than a foreign key says.
-alter table transactions
-    alter constraint fk_transactions_entry_id_entries not enforced,
-    alter constraint fk_transactions_user_id_users not enforced,
-    alter constraint fk_transactions_account_id_accounts not enforced,
-    alter constraint fk_transactions_bank_category_id_categories not enforced;
-alter table entries alter constraint fk_entries_user_id_users not enforced;
+-- its own. So a reference stays inside one user's rows, which is more than a foreign key says. Where Postgres is older
+-- than 18 a foreign key cannot be declared without being enforced: there it stays as it was, row by row.
 
 -- Taken before a look: the counters of these users. A snapshot older than the lock would see what was there before it.
 create function lock_references(of_users text[]) returns void
@@ -140,21 +135,33 @@ begin
 end
 $$;
 
-create trigger refers_insert after insert on transactions referencing new table as new_rows
-    for each statement execute function refers_transactions();
-create trigger refers_update after update of entry_id, account_id, bank_category_id on transactions for each row
-    when ((old.entry_id, old.account_id, old.bank_category_id) is distinct from (new.entry_id, new.account_id, new.bank_category_id))
-    execute function refers_transaction();
-create trigger refers_insert after insert on entries referencing new table as new_rows
-    for each statement execute function refers_entries();
-create trigger referred_delete after delete on users referencing old table as old_rows
-    for each statement execute function referred_users();
-create trigger referred_delete after delete on entries referencing old table as old_rows
-    for each statement execute function referred_entries();
-create trigger referred_delete after delete on accounts referencing old table as old_rows
-    for each statement execute function referred_accounts();
-create trigger referred_delete after delete on categories referencing old table as old_rows
-    for each statement execute function referred_categories();
+-- Called below, and by hand (`select check_references_by_statement()`, as livespend_owner) after an upgrade to Postgres 18.
+create function check_references_by_statement() returns void
+language plpgsql set search_path = pg_catalog, public, pg_temp as $$
+declare
+    referred text;
+begin
+    execute 'alter table transactions
+        alter constraint fk_transactions_entry_id_entries not enforced,
+        alter constraint fk_transactions_user_id_users not enforced,
+        alter constraint fk_transactions_account_id_accounts not enforced,
+        alter constraint fk_transactions_bank_category_id_categories not enforced';
+    execute 'alter table entries alter constraint fk_entries_user_id_users not enforced';
+    create trigger refers_insert after insert on transactions referencing new table as new_rows
+        for each statement execute function refers_transactions();
+    create trigger refers_update after update of entry_id, account_id, bank_category_id on transactions for each row
+        when ((old.entry_id, old.account_id, old.bank_category_id)
+              is distinct from (new.entry_id, new.account_id, new.bank_category_id))
+        execute function refers_transaction();
+    create trigger refers_insert after insert on entries referencing new table as new_rows
+        for each statement execute function refers_entries();
+    foreach referred in array array['users', 'entries', 'accounts', 'categories'] loop
+        execute format('create trigger referred_delete after delete on %1$I referencing old table as old_rows
+            for each statement execute function %2$I()', referred, 'referred_' || referred);
+    end loop;
+    execute 'grant maintain on transactions to livespend_marker';   -- to lock it, when a category of the taxonomy goes
+end
+$$;
 
 do $$
 declare
@@ -171,7 +178,15 @@ begin
 end
 $$;
 grant select on accounts, categories to livespend_marker;
-grant maintain on transactions to livespend_marker;             -- to lock it, when a category of the taxonomy goes
+revoke all on function check_references_by_statement() from public;
+
+do $$
+begin
+    if current_setting('server_version_num')::int >= 180000 then
+        perform check_references_by_statement();
+    end if;
+end
+$$;
 
 -- As it was, and the marks are not sorted any more: their owners are locked, so nobody meets them in another order.
 create or replace function mark_documents(mark_owners text[], documents text[]) returns void
