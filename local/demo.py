@@ -18,6 +18,7 @@ import requests
 from rich.console import Console
 from rich.markup import escape
 
+from local.emulator import NoEmulator
 from local.once import prove
 from local.person import Person
 from local.stack import ROOT, PortIsBusy, Stack, is_running, stop_on_signals
@@ -33,8 +34,8 @@ def main(arguments: list[str]) -> int:
     if options.reset:
         return _reset(options.state)
     if options.once:
-        return prove(options.user_file, as_json=options.json)
-    return _demo(options.state, options.port)
+        return prove(options.user_file, as_json=options.json, with_emulator=options.firestore == "emulator")
+    return _demo(options.state, options.port, with_emulator=options.firestore == "emulator")
 
 
 def _parse(arguments: list[str]) -> argparse.Namespace:
@@ -44,6 +45,12 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--once", action="store_true", help="prove the whole path on throw-away state, then stop")
     parser.add_argument("--json", action="store_true", help="with --once: print one JSON object and nothing else")
     parser.add_argument("--user-file", type=Path, help="with --once: link a bank from a Plaid custom-user file")
+    parser.add_argument(
+        "--firestore",
+        choices=["local", "emulator"],
+        default="local",
+        help="emulator: on the vendor's, where it is on the machine; it keeps nothing, so every start is a first one",
+    )
     parser.add_argument("--reset", action="store_true", help="forget the demo's state")
     options = parser.parse_args(arguments)
     options.state = options.state.resolve()
@@ -59,12 +66,15 @@ def _reset(state: Path) -> int:
     return 0
 
 
-def _demo(state: Path, port: int) -> int:
+def _demo(state: Path, port: int, *, with_emulator: bool) -> int:
     console = Console()
+    state = state / "with-emulator" if with_emulator else state
     if is_running(state):
         console.print(f"[red]The demo is already running on {state}.[/] Stop it with Ctrl-C, or choose --state.")
         return 1
-    stack = Stack(state, port)
+    if with_emulator:
+        shutil.rmtree(state, ignore_errors=True)
+    stack = Stack(state, port, emulator=with_emulator)
     stop_on_signals(stack)
     try:
         started = time.monotonic()
@@ -75,8 +85,8 @@ def _demo(state: Path, port: int) -> int:
             _make_demo_user(stack, lambda text: console.print(f"  {text}"))
         _welcome(console, stack, time.monotonic() - started)
         stack.watch(lambda text: console.print(f"  {text}"))
-    except PortIsBusy as busy:
-        console.print(f"[red]{busy}[/]")
+    except (PortIsBusy, NoEmulator) as problem:
+        console.print(f"[red]{problem}[/]")
         return 1
     finally:
         stack.stop()

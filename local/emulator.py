@@ -11,6 +11,10 @@ import shutil
 from pathlib import Path
 
 _CLASS = "com.google.cloud.datastore.emulator.firestore.CloudFirestore"
+MISSING = (
+    "The vendor's Firestore emulator is not on this machine: it needs java, and the Google Cloud CLI's component "
+    "cloud-firestore-emulator or its jar named by FIRESTORE_EMULATOR_JAR."
+)
 
 
 class NoEmulator(RuntimeError):
@@ -28,10 +32,7 @@ def command(port: int, rules: Path) -> list[str]:
     """The command line that starts it on 127.0.0.1; raises NoEmulator."""
     jar = find()
     if jar is None:
-        raise NoEmulator(
-            "the vendor's Firestore emulator is not on this machine: it needs java, and the Google Cloud CLI's "
-            "component cloud-firestore-emulator or its jar named by FIRESTORE_EMULATOR_JAR"
-        )
+        raise NoEmulator(MISSING)
     return [
         "java",
         "-Xmx512m",

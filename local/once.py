@@ -53,7 +53,7 @@ class UserFile:
     configuration: dict[str, Any]
 
 
-def prove(user_file: Path | None, *, as_json: bool) -> int:
+def prove(user_file: Path | None, *, as_json: bool, with_emulator: bool = False) -> int:
     """Runs the proof and prints its outcome; answers the exit code."""
     console = Console(stderr=True, quiet=as_json)
     try:
@@ -61,7 +61,7 @@ def prove(user_file: Path | None, *, as_json: bool) -> int:
     except UnreadableUserFile as error:
         return _print({"ok": False, "error": {"code": "unreadable-user-file", "detail": str(error)}}, as_json, 2)
     state = Path(tempfile.mkdtemp(prefix="livespend-once-")).resolve()
-    stack = Stack(state, free_port(), durable=False, sweep_seconds=5)
+    stack = Stack(state, free_port(), durable=False, sweep_seconds=5, emulator=with_emulator)
     try:
         outcome = _prove(stack, given, console)
     except Exception as error:  # whatever broke, a script gets its one JSON object

@@ -22,7 +22,7 @@ from types import FrameType
 
 import requests
 
-from local import postgres, valkey
+from local import emulator, postgres, valkey
 from local.processes import Child, end_leftovers
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +49,7 @@ class Stack:
     durable: bool = True
     sweep_seconds: int = 30
     restart_limit: int = _RESTART_LIMIT
+    emulator: bool = False  # the vendor's Firestore emulator in the place of ours; it keeps nothing
     plaid_secret: str = field(default=PLAID_SECRET, repr=False)
     children: list[Child] = field(default_factory=list)
     database: postgres.Postgres | None = None
@@ -84,6 +85,8 @@ class Stack:
 
     def start(self) -> Iterator[str]:
         """Starts everything in order, yielding the name of what is being started; raises what went wrong."""
+        if self.emulator and emulator.find() is None:
+            raise emulator.NoEmulator(emulator.MISSING)
         self.state.mkdir(parents=True, exist_ok=True)
         before = self._read_record()
         end_leftovers(before.get("processes", {}), self.state)
@@ -137,7 +140,7 @@ class Stack:
         rules = ROOT / "firestore_rules" / "firestore.rules"
         return [
             self._child("auth", ["-m", "local.auth", *self._listen("auth"), "--data", str(auth), "--project", PROJECT]),
-            self._child(
+            self._emulator(rules) if self.emulator else self._child(
                 "firestore",
                 ["-m", "local.firestore", *self._listen("firestore"), "--rules", str(rules), "--data", str(firestore),
                  "--project", PROJECT],
@@ -147,6 +150,11 @@ class Stack:
                 ["-m", "local.plaid", *self._listen("plaid"), "--data", str(plaid), "--client-id", PLAID_CLIENT_ID],
             ),
         ]  # fmt: skip
+
+    def _emulator(self, rules: Path) -> Child:
+        child = self._child("firestore", [])
+        child.command = emulator.command(self.ports["firestore"], rules)
+        return child
 
     def _product(self) -> list[Child]:
         worker = ["-m", "celery", "-A", "workers.app", "worker", "--beat", "--concurrency", "2", "--loglevel", "INFO",

@@ -1,7 +1,7 @@
 """What a target that was away has missed: the exact difference between then and now.
 
-Exact means: documents that came, changed or left, and nothing else; so no client ever has to count its documents
-against the server's to find that something is missing.
+Exact means: documents that came, changed or left, and nothing else. A client that has lost some of what it was shown
+still misses them; who says how many it holds is told how many there are (an existence filter), and finds that out.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """One Listen stream: many targets, each a query or a set of documents, shown without gaps.
 
-The order of messages is the protocol: ADD, (RESET), the documents, CURRENT, and then NO_CHANGE without target ids,
-which alone makes a client show anything. A commit yields one message per document and stream and then one NO_CHANGE.
+The order of messages is the protocol: ADD, (RESET), the documents, (how many there are), CURRENT, and then NO_CHANGE
+without target ids, which alone makes a client show anything. A commit yields one message per document and stream and
+then one NO_CHANGE.
 A target that is denied or makes no sense is answered with ADD and REMOVE with a cause; the stream goes on.
 Adapters hand requests in and carry what `send` is given; `close` must be called when the connection ends.
 """
@@ -161,6 +162,8 @@ class ListenSession:
         for path, is_in in effect.items():
             delta = Delta(path, self._database.store.get(path), self._database.root)
             self._send_document(delta, shown.projection, ids if is_in else [], [] if is_in else ids, time)
+        if resumed is not None and target.HasField("expected_count"):
+            self._send_count(shown)
         self._send_change(_CURRENT, ids, time=time)
         self._send_snapshot(time)
 
@@ -211,6 +214,14 @@ class ListenSession:
         if cause is not None:
             change.cause.code = cause.code.number
             change.cause.message = cause.message
+        self._send(message)
+
+    def _send_count(self, shown: Shown) -> None:
+        """An existence filter: who resumed with other documents than they had then finds out, and asks anew."""
+        assert shown.followed is not None
+        message = pb.ListenResponse()
+        message.filter.target_id = shown.target_id
+        message.filter.count = len(list(shown.followed.view.paths()))
         self._send(message)
 
     def _send_snapshot(self, time: int) -> None:

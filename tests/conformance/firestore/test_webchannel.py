@@ -106,6 +106,26 @@ def test_a_resumed_target_shows_what_happened_meanwhile(browser: Browser, client
     again.drop()
 
 
+def test_who_resumes_and_says_how_many_it_holds_is_told_how_many_there_are(
+    service: Service, client: Any, browser: Browser
+) -> None:
+    for name in ("kept", "gone", "also"):
+        client.document(f"c/{name}").set({"n": 1})
+    begin(browser, query_target(browser, 2, "c"))
+    token = read_until_consistent(browser)[-1]["targetChange"]["resumeToken"]
+    browser.terminate()
+    client.document("c/gone").delete()
+    again = Browser(service.address, service.project, authorization="owner")
+    target = query_target(again, 2, "c")
+    begin(again, {"addTarget": {**target["addTarget"], "resumeToken": token, "expectedCount": 3}})
+    messages = read_until_consistent(again)
+    again.drop()
+    filters = [place for place, message in enumerate(messages) if "filter" in message]
+    assert [messages[place]["filter"] for place in filters] == [{"targetId": 2, "count": 2}]
+    kinds = [message.get("targetChange", {}).get("targetChangeType") for message in messages]
+    assert filters[0] < kinds.index("CURRENT")
+
+
 def test_an_unknown_session_is_refused(service: Service) -> None:
     path = "/google.firestore.v1.Firestore/Listen/channel?VER=8&SID=nobody&RID=1"
     assert http_call(service.address, "POST", path, "count=0", {"Origin": ORIGIN})[0] == 400
