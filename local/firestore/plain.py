@@ -36,6 +36,10 @@ class Plain:
         return [self.value(element) for element in value.array_value.values]
 
 
+# References as paths, points as maps: for dumps and for the page.
+SHOWN = Plain(str, lambda latitude, longitude: {"latitude": latitude, "longitude": longitude})
+
+
 def as_json(value: Any) -> Any:
     """`json.dumps(default=as_json)`: times as ISO text, bytes as base64."""
     if isinstance(value, bytes):

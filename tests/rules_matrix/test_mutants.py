@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -15,7 +16,14 @@ from tests.rules_matrix.intents import ADMITTED, BAD_IDS, DENIED, GOOD_IDS, ID, 
 from tests.rules_matrix.table import CALLERS, DOCUMENTS, LISTINGS, OPERATIONS, OWNERS, collection, expected, sibling
 from tests.rules_matrix.test_matrix import RULES
 
-INTENTS = RULES.index("match /intents")
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A request and whether it must be allowed."""
+
+    told: str
+    request: Request
+    allowed: bool
 
 
 def line(text: str) -> str:
@@ -162,52 +170,53 @@ def request(operation: str, path: str, caller: dict[str, object] | None) -> Requ
             return Request("update", path, auth, NOW, before=before, after=after)
 
 
-def differs(rules: Rules) -> str | None:
-    """The first request on which these rules are wrong; the intents are tried first where their rules were changed."""
-    where = next((place for place, (one, other) in enumerate(zip(rules.text, RULES, strict=False)) if one != other), 0)
-    tries = [cells_differ, intents_differ]
-    found = (wrong for check in (reversed(tries) if where > INTENTS else tries) if (wrong := check(rules)))
-    return next(found, None)
+def leaving(caller: str, fields: Fields, name: str = ID, over: Fields | None = None) -> Request:
+    claims = CALLERS[caller]
+    auth = {**claims, "uid": claims["user_id"]} if claims else None
+    method, path = "create" if over is None else "update", f"users/u1/intents/{name}"
+    return Request(method, path, auth, NOW, before=over, after=fields)
 
 
-def cells_differ(rules: Rules) -> str | None:
-    """The first cell of the table on which these rules are wrong."""
+def cells() -> Iterator[Case]:
+    """Every cell of the table."""
     for path in DOCUMENTS:
         for caller, claims in CALLERS.items():
             wanted = expected(caller, path)
             for operation in OPERATIONS:
-                decision = rules.allows(request(operation, path, claims), DOCUMENTS.get)
-                if ("ALLOW" if decision.allowed else "DENY") != wanted[operation]:
-                    return f"{caller}: {operation} {path}"
-    return None
+                allowed = wanted[operation] == "ALLOW"
+                yield Case(f"{caller}: {operation} {path}", request(operation, path, claims), allowed)
 
 
-def left(rules: Rules, caller: str, fields: Fields, name: str = ID, over: Fields | None = None) -> str:
-    claims = CALLERS[caller]
-    auth = {**claims, "uid": claims["user_id"]} if claims else None
-    method, path = "create" if over is None else "update", f"users/u1/intents/{name}"
-    decision = rules.allows(Request(method, path, auth, NOW, before=over, after=fields), DOCUMENTS.get)
-    return "ALLOW" if decision.allowed else "DENY"
-
-
-def intents_differ(rules: Rules) -> str | None:
-    """The first intent that these rules admit or deny wrongly."""
+def leavings() -> Iterator[Case]:
+    """Every intent, admitted or not."""
+    owner = "owner (password)"
     for name, fields in ADMITTED.items():
         for caller in CALLERS:
-            if left(rules, caller, fields) != ("ALLOW" if caller in OWNERS else "DENY"):
-                return f"{caller}: leave {name}"
+            yield Case(f"{caller}: leave {name}", leaving(caller, fields), caller in OWNERS)
     for name, fields in DENIED.items():
-        if left(rules, "owner (password)", fields) != "DENY":
-            return f"leave {name}"
+        yield Case(f"leave {name}", leaving(owner, fields), False)
     for good in GOOD_IDS:
-        if left(rules, "owner (password)", SOUND, good) != "ALLOW":
-            return f"leave as {good}"
-    if left(rules, "owner (password)", SOUND, over={"kind": "set-note"}) != "DENY":
-        return "leave over another"
+        yield Case(f"leave as {good}", leaving(owner, SOUND, good), True)
     for bad in BAD_IDS:
-        if left(rules, "owner (password)", ADMITTED["a note"], bad) != "DENY":
-            return f"leave as {bad}"
-    return None
+        yield Case(f"leave as {bad}", leaving(owner, ADMITTED["a note"], bad), False)
+    yield Case("leave over another", leaving(owner, SOUND, over={"kind": "set-note"}), False)
+
+
+CASES = [*leavings(), *cells()]
+
+
+def differs(rules: Rules) -> str | None:
+    """A request on which these rules are wrong; those of the place that was changed are tried first."""
+    change = next((at for at, (one, other) in enumerate(zip(rules.text, RULES, strict=False)) if one != other), 0)
+    places = re.findall(r"match /(\w+)/", RULES[:change])[-2:]
+    cases = sorted(CASES, key=lambda case: -sum(f"/{place}/" in f"/{case.request.path}/" for place in places))
+    wrong = (case for case in cases if rules.allows(case.request, DOCUMENTS.get).allowed != case.allowed)
+    if (found := next(wrong, None)) is None:
+        return None
+    # What tells one mutant from the rules probably tells the next.
+    CASES.remove(found)
+    CASES.insert(0, found)
+    return found.told
 
 
 def test_the_rules_as_they_are_give_the_table() -> None:

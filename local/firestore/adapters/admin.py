@@ -15,7 +15,7 @@ from aiohttp import web
 from local.firestore.adapters.json_codec import read_json
 from local.firestore.engine import Engine
 from local.firestore.errors import Code, FirestoreError, invalid
-from local.firestore.plain import Plain, as_json
+from local.firestore.plain import SHOWN, as_json
 from local.firestore.rules import Rules
 from local.firestore.rules.coverage import Coverage
 from local.firestore.rules.coverage_page import page
@@ -119,10 +119,9 @@ def _only_file(body: dict[str, Any]) -> str:
 
 def dump(engine: Engine, project: str, prefix: str = "") -> dict[str, dict[str, Any]]:
     """All documents at or below a path, by relative path, as plain values; references are paths."""
-    plain = Plain(str, lambda latitude, longitude: {"latitude": latitude, "longitude": longitude})
     store = engine.database(f"projects/{project}/databases/(default)").store
     return {
-        record.path: plain.fields(record.content().fields)
+        record.path: SHOWN.fields(record.content().fields)
         for record in sorted(store.everything(), key=lambda record: record.path)
         if not prefix or record.path == prefix or record.path.startswith(f"{prefix}/")
     }

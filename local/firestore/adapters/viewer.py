@@ -16,14 +16,13 @@ from aiohttp import web
 
 from local.firestore.database import Database
 from local.firestore.engine import Engine
-from local.firestore.plain import Plain, as_json
+from local.firestore.plain import SHOWN, as_json
 from local.firestore.storage.history import Change
 from local.firestore.storage.records import Record
 
 _PAGE = Path(__file__).with_name("pages") / "documents.html"
 _MOST_WAITING = 1000
 _KEEPALIVE_SECONDS = 15.0
-_PLAIN = Plain(str, lambda latitude, longitude: {"latitude": latitude, "longitude": longitude})
 
 
 class Viewer:
@@ -93,7 +92,7 @@ def _everything(database: Database) -> list[dict[str, Any]]:
 def _shown(path: str, record: Record | None) -> dict[str, Any]:
     if record is None:
         return {"path": path, "fields": None}
-    return {"path": path, "fields": _PLAIN.fields(record.content().fields), "updated": record.updated}
+    return {"path": path, "fields": SHOWN.fields(record.content().fields), "updated": record.updated}
 
 
 def _event(kind: str, body: Any) -> str:

@@ -10,7 +10,7 @@ from google.api_core import exceptions
 from google.cloud.firestore_v1.base_vector_query import DistanceMeasure
 from google.cloud.firestore_v1.vector import Vector
 
-from tests.conformance.firestore.wire import Browser, http_call
+from tests.conformance.firestore.wire import Browser, Shown, http_call, query_target, rest_path
 from tests.fixtures.firestore import FirestoreServer
 
 
@@ -95,3 +95,54 @@ def test_what_is_not_served_is_refused_by_name(firestore_server: FirestoreServer
             .find_nearest("v", Vector([1.0]), limit=1, distance_measure=DistanceMeasure.EUCLIDEAN)
             .stream()
         )
+
+
+def test_a_mute_listener_stays_open_and_has_what_it_missed_when_it_comes_back(
+    firestore_server: FirestoreServer,
+) -> None:
+    """As in the field: a line that is open and on which nothing comes. Only a new stream brings what was lost."""
+    client, address = firestore_server.client(), firestore_server.address
+    browser = Browser(address, firestore_server.project, authorization="owner")
+    browser.open(query_target(browser, 2, "c"))
+    browser.hang()
+    while "readTime" not in (last := browser.next()).get("targetChange", {}) or "targetIds" in last["targetChange"]:
+        pass
+    firestore_server.mute_listeners()
+    client.document("c/lost").set({"n": 1})
+    firestore_server.mute_listeners(False)
+    client.document("c/heard").set({"n": 1})
+    stayed = Shown(browser)
+    stayed.targets[2] = {}
+    stayed.until(t2=["heard"])
+    browser.drop()
+    back = Browser(address, firestore_server.project, authorization="owner")
+    target = query_target(back, 2, "c")
+    target["addTarget"]["resumeToken"] = last["targetChange"]["resumeToken"]
+    back.open(target)
+    back.hang()
+    Shown(back).until(t2=["heard", "lost"])
+    back.drop()
+
+
+def test_an_admin_listener_does_not_notice_that_it_is_mute(firestore_server: FirestoreServer, listen: Any) -> None:
+    client = firestore_server.client()
+    events = listen(client.collection("c"))
+    assert events.next() == ([], [])
+    firestore_server.mute_listeners()
+    client.document("c/lost").set({"n": 1})
+    firestore_server.mute_listeners(False)
+    client.document("c/heard").set({"n": 1})
+    assert events.next() == (["heard"], [("ADDED", "heard")])
+
+
+def test_rest_reads_the_moment_it_names(firestore_server: FirestoreServer) -> None:
+    """The vendor's emulator takes no read times by REST."""
+    document = firestore_server.client().document("c/d")
+    first = document.set({"n": 1}).update_time.rfc3339()
+    document.set({"n": 2})
+    path = rest_path(firestore_server.project, "/c/d")
+    owner = {"Authorization": "Bearer owner"}
+    then = json.loads(http_call(firestore_server.address, "GET", f"{path}?readTime={first}", None, owner)[1])
+    assert then["fields"]["n"] == {"integerValue": "1"}
+    for query in ("readTime=2999-01-01T00:00:00Z", "transaction=AAAA", "readTime=never"):
+        assert http_call(firestore_server.address, "GET", f"{path}?{query}", None, owner)[0] == 400
