@@ -1,6 +1,7 @@
 import { AppShell, Container, Grid, Group, Stack, Title } from "@mantine/core";
 import { useMemo } from "react";
 
+import { HouseholdMonth } from "@/app/HouseholdMonth";
 import { Outdated } from "@/app/Outdated";
 import { Troubles } from "@/app/Troubles";
 import { useMonth } from "@/app/use-month";
@@ -8,6 +9,8 @@ import { BanksPanel } from "@/features/banks/components/BanksPanel";
 import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { AddCategory } from "@/features/categories/components/AddCategory";
 import { BuySomething } from "@/features/demo/components/BuySomething";
+import { useHouseholds } from "@/features/household/api/list-households";
+import { HouseholdSwitch } from "@/features/household/components/HouseholdSwitch";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
 import { useAcknowledgements } from "@/features/live/use-acknowledgements";
 import { ReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
@@ -20,6 +23,7 @@ import { TransactionsPanel } from "@/features/transactions/components/Transactio
 import { currenciesInUse } from "@/lib/currencies";
 import { accountSchema } from "@/lib/documents";
 import { useDocuments, useOutdated } from "@/lib/live/hooks";
+import { useSearchParam } from "@/lib/search-params";
 import { useServices } from "@/lib/services";
 
 /** The one page of somebody signed in: a month of their money, and where it comes from. */
@@ -67,6 +71,8 @@ function Month() {
   const { config } = useServices();
   const { month, current, known, totals, settled, archived, choose } = useMonth();
   const accounts = useDocuments("accounts", accountSchema);
+  const households = useHouseholds();
+  const [household, show] = useSearchParam("household");
   const currencies = useMemo(
     () =>
       currenciesInUse(
@@ -79,25 +85,30 @@ function Month() {
     <Stack gap="md">
       <Group justify="space-between" gap="xs">
         <MonthSwitcher month={month} current={current} known={known} onChange={choose} />
+        <HouseholdSwitch households={households} shown={household} onChange={show} />
         <Group gap="xs">
           {config.bankUrl !== null && <BuySomething bankUrl={config.bankUrl} />}
           <AddCategory />
           <Rules />
         </Group>
       </Group>
-      <Grid gap="md">
-        <Grid.Col span={{ base: 12, md: 5 }}>
-          <Stack gap="md">
-            <SpendPanel month={month} totals={totals} settled={settled} />
-            <BudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
-            <ComingUpPanel />
-            <BanksPanel />
-          </Stack>
-        </Grid.Col>
-        <Grid.Col span={{ base: 12, md: 7 }}>
-          <TransactionsPanel key={month} month={month} totals={totals} archived={archived} currencies={currencies} />
-        </Grid.Col>
-      </Grid>
+      {household !== null ? (
+        <HouseholdMonth key={household} household={household} month={month} />
+      ) : (
+        <Grid gap="md">
+          <Grid.Col span={{ base: 12, md: 5 }}>
+            <Stack gap="md">
+              <SpendPanel month={month} totals={totals} settled={settled} />
+              <BudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
+              <ComingUpPanel />
+              <BanksPanel />
+            </Stack>
+          </Grid.Col>
+          <Grid.Col span={{ base: 12, md: 7 }}>
+            <TransactionsPanel key={month} month={month} totals={totals} archived={archived} currencies={currencies} />
+          </Grid.Col>
+        </Grid>
+      )}
     </Stack>
   );
 }

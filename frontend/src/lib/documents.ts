@@ -61,6 +61,23 @@ export const transactionSchema = v.object({
   splits: v.optional(v.array(splitSchema), []),
 });
 
+/** What a household is shown of a member's transaction. */
+export const sharedTransactionSchema = v.object({
+  version: versionSchema,
+  memberId: v.string(),
+  date: v.string(),
+  name: v.string(),
+  merchantName: v.optional(text, null),
+  amount: v.string(),
+  currency: v.optional(text, null),
+  unofficialCurrency: v.optional(text, null),
+  currencyDigits: v.optional(v.nullable(whole), null),
+  categoryId: v.string(),
+  pending: v.boolean(),
+});
+
+export const memberSchema = v.object({ version: versionSchema, displayName: v.optional(text, null) });
+
 /** What stands in the place of a transaction that the mirror could not write: it still counts, so it is shown. */
 export const unshowableSchema = v.object({ version: versionSchema, month: v.string(), date: v.optional(text, null) });
 
@@ -188,6 +205,7 @@ export const budgetSchema = v.object({
 });
 
 export type Transaction = v.InferOutput<typeof transactionSchema>;
+export type SharedTransaction = v.InferOutput<typeof sharedTransactionSchema>;
 export type Split = v.InferOutput<typeof splitSchema>;
 export type Review = v.InferOutput<typeof reviewSchema>;
 export type MonthTotals = v.InferOutput<typeof monthSchema>;

@@ -33,6 +33,7 @@ import {
 import type { GuessEvent } from "@/lib/live/guesses";
 import { IntentQueue, type Post, receiptInWords } from "@/lib/live/intents";
 import { shapeNamedBy, ShapeFollower } from "@/lib/live/shapes";
+import type { Shared, SharedKind } from "@/lib/live/shared";
 import { ShownVersions } from "@/lib/live/shown";
 import {
   applyEvent,
@@ -51,6 +52,7 @@ import { toastMessage } from "@/lib/toasts";
 
 /** A month stays connected this long after the last look, so that going back to it shows it at once. */
 const LINGER_MS = 5_000;
+const SHARED_AT_MOST = 500;
 const RETRY_MS = { first: 1_000, longest: 60_000 };
 
 interface Listening {
@@ -112,8 +114,32 @@ export class LiveSession {
     };
   }
 
+  /** Listens to what a household shows until the returned function is called. */
+  watchShared(household: string, kind: SharedKind, month: Month, report: (shared: Shared) => void): () => void {
+    const all = collection(this.#db, "households", household, kind);
+    const newest = [where("month", "==", month), orderBy("date", "desc"), limit(SHARED_AT_MOST)];
+    const source = kind === "transactions" ? query(all, ...newest) : all;
+    const close = this.#keepOpen(
+      () => report({ documents: [], settled: true, refused: true }),
+      (listener) =>
+        onSnapshot(source, {
+          next: ({ docs, metadata }) => {
+            const documents = docs.map((one) => ({ path: one.ref.path, id: one.id, data: one.data() }));
+            report({ documents, settled: !metadata.fromCache, refused: false });
+          },
+          error: (error) => listener.denied(error.code),
+        }),
+    );
+    const ended = () => {
+      close();
+      this.#closers.splice(this.#closers.indexOf(ended), 1);
+    };
+    this.#closers.push(ended);
+    return ended;
+  }
+
   async close(): Promise<void> {
-    for (const close of this.#closers) close();
+    for (const close of [...this.#closers]) close();
     this.#shapes.stop();
     this.#months.clear();
     await terminate(this.#db);

@@ -7,6 +7,7 @@ import { Money } from "@/components/Money";
 import { Panel } from "@/components/Panel";
 import { CurrencySection } from "@/features/spending/components/CurrencySection";
 import { currenciesOf } from "@/features/spending/ranking";
+import type { Categories } from "@/lib/categories/categories";
 import { useCategories } from "@/lib/categories/use-categories";
 import type { MonthTotals } from "@/lib/documents";
 import type { Read } from "@/lib/live/hooks";
@@ -17,13 +18,20 @@ export interface SpendPanelProps {
   month: Month;
   totals: Read<MonthTotals> | undefined;
   settled: boolean;
+  /** Names of categories, where they are not the person's own. */
+  categories?: Categories | undefined;
 }
 
 /** The month's totals, exactly as the month document has them. */
-export function SpendPanel({ month, totals, settled }: SpendPanelProps) {
+export function SpendPanel({ month, totals, settled, categories }: SpendPanelProps) {
+  const own = useCategories();
   return (
     <Panel title={`Spent in ${monthName(month)}`}>
-      {totals === undefined ? <NothingIn month={month} settled={settled} /> : <Totals totals={totals} />}
+      {totals === undefined ? (
+        <NothingIn month={month} settled={settled} />
+      ) : (
+        <Totals totals={totals} categories={categories ?? own} />
+      )}
     </Panel>
   );
 }
@@ -45,8 +53,7 @@ function NothingIn({ month, settled }: { month: Month; settled: boolean }) {
   );
 }
 
-function Totals({ totals: { path, data } }: { totals: Read<MonthTotals> }) {
-  const categories = useCategories();
+function Totals({ totals: { path, data }, categories }: { totals: Read<MonthTotals>; categories: Categories }) {
   const currencies = currenciesOf(data);
   return (
     <Stack data-path={path} data-version={versionText(data.version)} gap="lg">

@@ -1,0 +1,50 @@
+"""Two members of a household, each at a page of their own: what one shares or changes, the other sees at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from local.person import Person
+from tests.browser.conftest import Screen
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+
+def test_two_members_see_each_others_changes_and_who_is_taken_out_sees_nothing_more(
+    linked_person: Person, new_person: Callable[[], Person], new_screen: Callable[[], Screen]
+) -> None:
+    ada, bob = linked_person, new_person()
+    home = ada.post("/api/households", {"name": "Castle"})["household"]["id"]
+    code = ada.post(f"/api/households/{home}/invitations", {})["code"]
+    bob.post("/api/households/join", {"code": code})
+    screens = [new_screen(), new_screen()]
+    for screen, person in zip(screens, (ada, bob), strict=True):
+        screen.sign_in(person.email, person.password)
+        screen.page.get_by_text("Castle").click()
+        expect(screen.page.get_by_text("Nothing shared in this month")).to_be_visible()
+    adas, bobs = screens
+
+    # bob shares what he notes down by hand; ada's open page shows it
+    bob.put(f"/api/households/{home}/shares", {"everything": True})
+    ada.put(f"/api/households/{home}/shares", {"everything": True})
+    ada.buy(amount="12.34", description="STARBUCKS STORE 0042", pending=False)
+    for screen in screens:
+        bought = screen.page.locator('[data-path^="households/"]', has_text="$12.34")
+        expect(bought).to_have_count(1)
+    entry = str(bought.get_attribute("data-path")).rsplit("/", 1)[1]
+    adas.shoot("household")
+
+    # an edit of one is seen by the other, with its total
+    ada.patch(f"/api/transactions/{entry}", {"categoryId": "TRAVEL"})
+    for screen in screens:
+        expect(screen.row(entry)).to_contain_text("Travel")
+        expect(screen.page.locator('[data-category="TRAVEL"][data-currency="USD"]')).to_have_count(1)
+
+    # whoever is taken out is told so while looking
+    ada.delete(f"/api/households/{home}/members/{bob.uid}")
+    expect(bobs.page.get_by_text("You are not a member of this household any more.")).to_be_visible()
+    expect(bobs.page.locator('[data-path^="households/"]')).to_have_count(0)
+    expect(adas.row(entry)).to_be_visible()
