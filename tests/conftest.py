@@ -34,3 +34,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     if config.getoption("--firestore") == "emulator" and emulator.find() is None:
         raise pytest.UsageError(emulator.MISSING)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--firestore") == "emulator":
+        left_out = [item for item in items if item.get_closest_marker("ours_only")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

@@ -132,7 +132,8 @@ class Program:
             self._splits: 6, self._makes_rule: 2, self._changes_rule: 2,
             self._answers_question: 8, self._pendings_expire: 2,
             self._takes_away: 3, self._restores: 2, self._adds_category: 1, self._sets_budget: 2, self._types_sql: 4,
-            self._kills_worker: 2, self._kills_mirror: 3, self._restarts_firestore: 1,
+            self._kills_worker: 2, self._kills_mirror: 3,
+            self._restarts_firestore: 0 if self.stack.emulator else 1,  # a killed emulator has lost everything
             self._wipes_queue: 2, self._stalls_firestore: 2, self._stalls_mirror: 2, self._cuts_ledger: 2,
             self._damages_firestore: 4, self._moves_window: 2, self._changes_banks: 1, self._jumps_clock: 2,
             **self.homes.acts(),

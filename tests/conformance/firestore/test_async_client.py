@@ -47,6 +47,7 @@ def test_it_writes_reads_and_queries(service: Service, monkeypatch: pytest.Monke
     _run(service, monkeypatch, story)
 
 
+@pytest.mark.ours_only("the emulator lets each wait for its lock for seconds, which takes longer than this test")
 def test_concurrent_transactions_lose_nothing(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     async def story(client: firestore.AsyncClient) -> None:
         reference = client.document("c/counter")

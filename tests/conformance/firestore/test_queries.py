@@ -205,6 +205,7 @@ def test_the_past_can_be_read(client: Any) -> None:
     assert [document.to_dict()["n"] for document in collection.stream()] == [10, 3]
 
 
+@pytest.mark.ours_only("the emulator has no PartitionQuery")
 def test_a_collection_group_is_cut_into_parts_that_miss_and_double_nothing(client: Any) -> None:
     for number in range(40):
         client.document(f"places/p{number % 4}/parts/d{number:02}").set({"n": number})
@@ -216,6 +217,7 @@ def test_a_collection_group_is_cut_into_parts_that_miss_and_double_nothing(clien
     assert found == sorted(found)
 
 
+@pytest.mark.ours_only("the emulator has no PartitionQuery")
 def test_a_small_collection_group_has_as_many_parts_as_documents_at_most(client: Any) -> None:
     client.document("parts/only").set({"n": 1})
     [part] = client.collection_group("parts").get_partitions(10)
