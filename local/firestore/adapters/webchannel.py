@@ -115,8 +115,8 @@ class WebChannel:
         channel.wake.set()
         channel.rewind()
         response = web.StreamResponse(headers={"Content-Type": "text/plain", "Cache-Control": "no-cache"})
-        await response.prepare(request)
         with contextlib.suppress(ConnectionResetError):
+            await response.prepare(request)
             await self._stream(channel, holder, response, once=request.query.get("CI") == "1")
         if channel.holder is holder:
             channel.holder = channel.hang_up = None

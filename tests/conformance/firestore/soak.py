@@ -108,7 +108,7 @@ class Soak:
         self.screens = [Screen(f"c{n % writers}", kinds[n // writers % 3]) for n in range(listeners)]
         self._writers = writers
         self._lines: dict[int, asyncio.Task[None]] = {}
-        self._sids: list[str] = []
+        self._handshakes: set[asyncio.Task[str]] = set()
         self.commits = self.cuts = 0
         self.memory: list[int] = []
 
@@ -180,11 +180,10 @@ class Soak:
 
     async def _browse(self, screen: Screen) -> None:
         path = f"http://{self._process.address}{_SERVICE}/Listen/channel"
-        first = json.dumps({"database": DATABASE, "addTarget": screen.target()})
-        form = {"headers": "Authorization:Bearer owner\r\n", "count": "1", "ofs": "0", "req0___data__": first}
-        async with self._http.post(f"{path}?VER=8&RID=1&CVER=22", data=form) as answer:
-            sid = json.loads((await answer.text()).partition("\n")[2])[0][1][1]
-        self._sids.append(sid)
+        # Shielded: a line that is cut in the middle of it must be known for the good-bye.
+        handshake = asyncio.create_task(self._handshake(f"{path}?VER=8&RID=1&CVER=22", screen.target()))
+        self._handshakes.add(handshake)
+        sid = await asyncio.shield(handshake)
         last = 0
         while True:
             query = {"VER": "8", "RID": "rpc", "SID": sid, "AID": str(last), "CI": "0", "TYPE": "xmlhttp"}
@@ -196,6 +195,12 @@ class Soak:
                     last = arrays[-1][0]
                     for message in (one for _, payload in arrays for one in payload if isinstance(one, dict)):
                         screen.take(message)
+
+    async def _handshake(self, path: str, target: dict[str, Any]) -> str:
+        first = json.dumps({"database": DATABASE, "addTarget": target})
+        form = {"headers": "Authorization:Bearer owner\r\n", "count": "1", "ofs": "0", "req0___data__": first}
+        async with self._http.post(path, data=form) as answer:
+            return str(json.loads((await answer.text()).partition("\n")[2])[0][1][1])
 
     async def _cut_lines(self) -> None:
         """Now and then a listener loses its connection and comes back with what it has."""
@@ -234,7 +239,7 @@ class Soak:
     async def _left_behind(self) -> list[str]:
         """Says good-bye for all browsers; answers whether the server still follows anything for anybody."""
         server = f"http://{self._process.address}"
-        for sid in self._sids:
+        for sid in await asyncio.gather(*self._handshakes):
             path = f"{server}{_SERVICE}/Listen/channel?VER=8&RID=9&SID={sid}&TYPE=terminate"
             async with self._http.post(path) as answer:
                 await answer.read()
