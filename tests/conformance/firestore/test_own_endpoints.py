@@ -13,6 +13,8 @@ from google.cloud.firestore_v1.vector import Vector
 from tests.conformance.firestore.wire import Browser, Shown, http_call, query_target, rest_path
 from tests.fixtures.firestore import FirestoreServer
 
+pytestmark = pytest.mark.ours_only("endpoints that only ours has")
+
 
 def order(server: FirestoreServer, **commit: Any) -> None:
     assert http_call(server.address, "POST", "/_local/faults", {"commit": commit})[0] == 200

@@ -12,6 +12,7 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 
+@pytest.mark.ours_only("waiting for locks takes the emulator minutes")
 def test_counters_lose_no_increment_under_contention(client: Any) -> None:
     reference = client.document("c/counter")
     reference.set({"n": 0})

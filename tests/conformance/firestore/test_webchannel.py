@@ -106,6 +106,7 @@ def test_a_resumed_target_shows_what_happened_meanwhile(browser: Browser, client
     again.drop()
 
 
+@pytest.mark.ours_only("the emulator begins anew instead of resuming")
 def test_who_resumes_and_says_how_many_it_holds_is_told_how_many_there_are(
     service: Service, client: Any, browser: Browser
 ) -> None:
