@@ -17,9 +17,7 @@ from tests.conformance.firestore.test_access import RULES
 from tests.conformance.firestore.test_webchannel import ORIGIN, begin, change, names, read_until_consistent
 from tests.conformance.firestore.wire import Browser, http_call, query_target, random_id, rest_path, token
 
-pytestmark = pytest.mark.ours_only(
-    "which messages ours sends and leaves out; the emulator sends more"
-)
+pytestmark = pytest.mark.ours_only("which messages ours sends and leaves out; the emulator sends more")
 
 
 @pytest.fixture
