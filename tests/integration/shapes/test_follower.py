@@ -33,13 +33,14 @@ class Follower:
                     continue
                 self._shape = shape
                 self.shapes.append(shape)
-            self._watches.append(self._user.collection(_COLLECTIONS[shape]).on_snapshot(self._receiver(shape)))
+                turn = len(self.shapes)
+            self._watches.append(self._user.collection(_COLLECTIONS[shape]).on_snapshot(self._receiver(turn)))
 
-    def _receiver(self, shape: int) -> Any:
+    def _receiver(self, turn: int) -> Any:
         def receive(documents: list[Any], changes: object, time: object) -> None:
             rows = frozenset((one.id, one.to_dict()["note"]) for one in documents)
             with self._lock:
-                if shape == self._shape:  # what an older listener still brings is not looked at
+                if turn == len(self.shapes):  # what an older listener still brings is not looked at
                     self.shown.append(rows)
 
         return receive
