@@ -70,9 +70,10 @@ def test_writes_are_counted_exactly(firestore_server: FirestoreServer) -> None:
     client.document("users/u/months/m").delete()
     client.document("users/u/months/gone").delete()
     found = json.loads(http_call(firestore_server.address, "GET", "/_local/stats")[1])
+    assert found.pop("listening") >= 0  # of the whole server: those of other projects, too
     assert found == {
         "commits": 5, "requested": 6, "writes": 3, "creates": 2, "updates": 1, "deletes": 1, "unchanged": 2,
-        "listening": 0, "collections": {
+        "collections": {
             "months": {"writes": 1, "creates": 1, "updates": 0, "deletes": 1},
             "users": {"writes": 2, "creates": 1, "updates": 1, "deletes": 0},
         },

@@ -5,14 +5,16 @@ from __future__ import annotations
 import base64
 import json
 import os
+import random
 import signal
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import redis
 
 from api.doorbell import Doorbell
 from local import valkey as valkey_server
-from local.postgres import free_port
 from sync.items import unlink
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
@@ -186,11 +188,21 @@ def test_a_real_worker_closes_an_account_that_is_not_told_any_more(linked: Linke
     assert linked.one("select closed_at is null from accounts where plaid_account_id <> 'sav'")
 
 
+def two_free_ports() -> int:
+    """The first of two ports side by side that nobody has, below those that the system hands out."""
+    for port in random.sample(range(20_000, 30_000), 100):
+        with socket.socket() as first, socket.socket() as second, suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
+            return port
+    raise AssertionError("no two ports are free")
+
+
 def test_each_process_of_a_worker_tells_prometheus_at_a_port_of_its_own(
     linked: Linked, valkey: str, tmp_path: Path
 ) -> None:
     linked.bank.at(None, page(added=[row("a")], to="C1"))
-    port = free_port()
+    port = two_free_ports()
     with celery_worker(linked, valkey, tmp_path, "-c", "2", METRICS_PORT=str(port)):
         eventually(lambda: bool(scrape(port)) and bool(scrape(port + 1)))
         ring(valkey, linked)
