@@ -14,7 +14,6 @@ Each step is skipped while its inputs have not changed; a step that fails prints
 """
 
 import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -28,9 +27,6 @@ BIN = os.path.join(VENV, "bin")
 FRONTEND = os.path.join(ROOT, "frontend")
 BROWSER = os.path.join(ROOT, "tests", "browser", "chromium")
 CACHE = os.path.join(ROOT, ".cache")
-LAST_FAILED = os.path.join(ROOT, ".pytest_cache", "v", "cache", "lastfailed")
-TRIED_AGAIN = 5  # more than so many have a reason of their own
-TESTS_FAILED = 1  # pytest's exit status; any other says that the run itself went wrong
 OLDEST_PYTHON = (3, 11)
 PYTHONS = ("python3.13", "python3.12", "python3.11", "python3", "python3.14")
 LOCKS = ("build-requirements.lock", "requirements.lock")
@@ -106,26 +102,8 @@ def test(arguments):
         "--dist",
         "loadfile",
     ]
-    status = run_lane("pytest", pytest + arguments, failed, env=environment)
-    if status == TESTS_FAILED and 0 < len(last_failed()) <= TRIED_AGAIN:
-        try_again(pytest[:3], failed, environment)
+    run_lane("pytest", pytest + arguments, failed, env=environment)
     return report(failed)
-
-
-def try_again(pytest, failed, environment):
-    """What failed among thousands of tests on busy cores is run once more, alone; what passes only so is named."""
-    names = last_failed()
-    title = "pytest: the %d that failed, once more and alone" % len(names)
-    failed.remove("pytest")
-    run_lane(title, pytest + ["--last-failed", "--last-failed-no-failures", "none"], failed, env=environment)
-    if title not in failed:
-        print("\npassed only at the second try, alone; worth a look:\n  %s" % "\n  ".join(names))
-
-
-def last_failed():
-    if not os.path.exists(LAST_FAILED):
-        return []
-    return sorted(json.loads(read(LAST_FAILED)))
 
 
 def soak(module):
@@ -378,10 +356,8 @@ class Ticker:
 def run_lane(title, command, failed, cwd=ROOT, env=None):
     print("\n== %s" % title)
     sys.stdout.flush()
-    status = subprocess.call(command, cwd=cwd, env=env)
-    if status != 0:
+    if subprocess.call(command, cwd=cwd, env=env) != 0:
         failed.append(title)
-    return status
 
 
 def report(failed):
