@@ -348,7 +348,7 @@ transactions = Table(
 
 
 def _check_by_triggers(column: Column[Any]) -> None:
-    """Declares the column's foreign key, not enforced: triggers check it once per statement (migration 0027)."""
+    """Declares the column's foreign key, not enforced: triggers check it once per statement (migration 0026)."""
     (key,) = column.foreign_keys
     assert key.constraint is not None
     change = DDL(f"alter table {column.table} alter constraint {key.constraint.name} not enforced")  # type: ignore[no-untyped-call]

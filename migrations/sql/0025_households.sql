@@ -98,7 +98,7 @@ $$;
 
 -- Marks what households show of these entries, and these months; notes the members' own categories that they name.
 create function mark_shared(of_households text[], of_entries uuid[], of_months date[]) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = on as $$
 declare
     changed_owners text[];
     changed_paths text[];
@@ -132,7 +132,7 @@ $$;
 
 -- Marks all that a household is shown of a user's accounts (null: of all), inside its window; and their months.
 create function mark_sharing(of_household text, of_user text, of_accounts uuid[]) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = on as $$
 declare
     since date := (select first_month from owners where owner = 'households/' || of_household);
 begin
@@ -144,7 +144,7 @@ $$;
 
 -- Members' own categories are forgotten with what named them.
 create function forget_shared_categories(of_household text, of_user text) returns void
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = on as $$
 begin
     delete from household_categories as h using categories as c
     where h.household_id = of_household and c.id = h.category_id and c.user_id = of_user and not exists (
@@ -155,8 +155,10 @@ begin
 end
 $$;
 
+-- A statement's old and new rows are joined without loops, as in every marking function: a plan is made once, maybe for
+-- one row. What these call looks rows up by index and says so, for a setting of the caller's holds for them too.
 create function marks_households() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = off as $$
 begin
     if tg_op = 'INSERT' then
         perform mark_documents(array_agg('households/' || id), array_agg('households/' || id)) from new_rows;
@@ -172,7 +174,7 @@ $$;
 
 -- The users' counters first: what they write meanwhile is seen here, or sees this.
 create function marks_household_members() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = off as $$
 declare
     touched jsonb;
     one record;
@@ -226,8 +228,21 @@ begin
 end
 $$;
 
+create function mark_household_budgets(touched jsonb) returns void
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = on as $$
+begin
+    perform lock_owners(array(select 'households/' || (t ->> 'h') from jsonb_array_elements(touched) as t));
+    perform mark_documents(array_agg('households/' || k.h), array_agg('households/' || k.h || k.path)) from (
+        select t ->> 'h' as h, '/budgets/' || (t ->> 'id') as path from jsonb_array_elements(touched) as t
+        union
+        select t ->> 'h', '/months/' || to_char(s.month, 'YYYY-MM')
+        from jsonb_array_elements(touched) as t
+        join shared_transactions as s on s.household_id = t ->> 'h' and s.month >= (t ->> 'since')::date) as k;
+end
+$$;
+
 create function marks_household_budgets() returns trigger
-language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
+language plpgsql security definer set search_path = pg_catalog, public, pg_temp set enable_nestloop = off as $$
 declare
     touched jsonb;
 begin
@@ -241,13 +256,7 @@ begin
         where (n.category_id, n.iso_currency, n.limit_amount, n.starts_month, n.removed_at)
             is distinct from (o.category_id, o.iso_currency, o.limit_amount, o.starts_month, o.removed_at);
     end if;
-    perform lock_owners(array(select 'households/' || (t ->> 'h') from jsonb_array_elements(touched) as t));
-    perform mark_documents(array_agg('households/' || k.h), array_agg('households/' || k.h || k.path)) from (
-        select t ->> 'h' as h, '/budgets/' || (t ->> 'id') as path from jsonb_array_elements(touched) as t
-        union
-        select t ->> 'h', '/months/' || to_char(s.month, 'YYYY-MM')
-        from jsonb_array_elements(touched) as t
-        join shared_transactions as s on s.household_id = t ->> 'h' and s.month >= (t ->> 'since')::date) as k;
+    perform mark_household_budgets(touched);
     return null;
 end
 $$;
@@ -271,12 +280,6 @@ $$;
 
 -- What follows fires after the marking triggers of the same statement (by name), so the users' counters are locked and
 -- their memberships stay. Whoever is in no household pays for one look: the first "return null".
-
-create function is_anyone_sharing(of_users text[]) returns boolean
-language sql stable security definer set search_path = pg_catalog, public, pg_temp as $$
-    select exists (select from household_members where user_id = any (of_users))
-$$;
-
 create function shares_transactions() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 declare
@@ -284,11 +287,8 @@ declare
     of_entries uuid[];
     of_months date[];
 begin
-    if not exists (select from household_members) then
-        return null;
-    end if;
     if tg_op = 'INSERT' then
-        if not is_anyone_sharing(array(select distinct user_id from new_rows)) then
+        if not exists (select from household_members where user_id = any (array(select distinct user_id from new_rows))) then
             return null;
         end if;
         select array_agg(m.household_id), array_agg(n.entry_id), array_agg(n.month) into of_households, of_entries, of_months
@@ -297,7 +297,7 @@ begin
             on s.household_id = m.household_id and s.user_id = m.user_id and s.account_id = n.account_id
         where n.removed_at is null and (m.shares_all or s.account_id is not null);
     elsif tg_op = 'DELETE' then
-        if not is_anyone_sharing(array(select distinct user_id from old_rows)) then
+        if not exists (select from household_members where user_id = any (array(select distinct user_id from old_rows))) then
             return null;
         end if;
         select array_agg(m.household_id), array_agg(n.entry_id), array_agg(n.month) into of_households, of_entries, of_months
@@ -306,7 +306,7 @@ begin
             on s.household_id = m.household_id and s.user_id = m.user_id and s.account_id = n.account_id
         where n.removed_at is null and (m.shares_all or s.account_id is not null);
     else
-        if not is_anyone_sharing(array(select distinct user_id from new_rows)) then
+        if not exists (select from household_members where user_id = any (array(select distinct user_id from new_rows))) then
             return null;
         end if;
         with changed as (
@@ -337,7 +337,7 @@ $$;
 create function shares_entries() returns trigger
 language plpgsql security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
-    if not exists (select from household_members) or not is_anyone_sharing(array(select distinct user_id from new_rows)) then
+    if not exists (select from household_members where user_id = any (array(select distinct user_id from new_rows))) then
         return null;
     end if;
     perform mark_shared(array_agg(t.household_id), array_agg(t.entry_id), array_agg(t.month))
@@ -365,7 +365,7 @@ begin
         from new_rows as n join old_rows as o on o.id = n.id cross join lateral (values (n.entry_id), (o.entry_id)) as e(entry_id)
         where (n.entry_id, n.position, n.category_id, n.amount) is distinct from (o.entry_id, o.position, o.category_id, o.amount);
     end if;
-    if is_anyone_sharing(array(select distinct user_id from entries where id = any (touched))) then
+    if exists (select from household_members where user_id = any (array(select distinct user_id from entries where id = any (touched)))) then
         perform mark_shared(array_agg(t.household_id), array_agg(t.entry_id), array_agg(t.month))
         from entries as e join shared_transactions as t on t.user_id = e.user_id and t.entry_id = e.id where e.id = any (touched);
     end if;
@@ -652,8 +652,8 @@ declare
     name text;
 begin
     foreach name in array array['mark_shared(text[], uuid[], date[])', 'mark_sharing(text, text, uuid[])',
-        'forget_shared_categories(text, text)', 'is_anyone_sharing(text[])', 'marks_households()', 'marks_household_members()',
-        'marks_household_shares()', 'marks_household_budgets()', 'marks_household_categories()', 'shares_transactions()',
+        'forget_shared_categories(text, text)', 'marks_households()', 'marks_household_members()',
+        'marks_household_shares()', 'mark_household_budgets(jsonb)', 'marks_household_budgets()', 'marks_household_categories()', 'shares_transactions()',
         'shares_entries()', 'shares_splits()', 'shares_users()', 'shares_categories()', 'shares_spend_exclusions()',
         'take_out(text, text)', 'leave_households(text)', 'own_households(boolean)', 'lock_household(text, boolean)',
         'marked_in_household(text, bigint)', 'household_people()', 'create_household(text, integer)',

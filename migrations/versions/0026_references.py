@@ -1,6 +1,6 @@
-"""A cheaper look whether a statement's users share anything.
+"""References of transactions and entries, checked once per statement; marks without sorting them.
 
-Reason: everybody pays for it, and nearly nobody shares.
+Reason: row by row they were a third of what storing a page costs in the database.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SQL = Path(__file__).parents[1] / "sql"
 
 
 def upgrade() -> None:
-    op.get_bind().exec_driver_sql((_SQL / "0026_shares.sql").read_text().replace("%", "%%"))
+    op.get_bind().exec_driver_sql((_SQL / "0026_references.sql").read_text().replace("%", "%%"))
 
 
 def downgrade() -> None:
