@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any, TypeAlias
 
+from sync.changes import Cursor
 from sync.documents import Document, Unshowable, month_name
 
 Documents: TypeAlias = dict[str, Document | Unshowable]
 Keys: TypeAlias = list[tuple[str, str]]
 FirstMonths: TypeAlias = Mapping[str, date | None]
+Reader: TypeAlias = Callable[[Cursor, Keys, FirstMonths], Documents]
 
 HOUSEHOLDS = "households/"
 # The collections that owners' heads are in.

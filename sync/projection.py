@@ -9,15 +9,16 @@ summed from its own rows by index, whenever it is built. Called by mirror.py and
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 from sync.asked import (
     HOUSEHOLDS,
     Documents,
     FirstMonths,
     Keys,
+    Reader,
     built,
     columns,
     in_window,
@@ -264,7 +265,6 @@ def _receipts(cursor: Cursor, keys: Keys, _: FirstMonths) -> Documents:
     return {f"users/{row[0]}/receipts/{row[1]}": receipt_document(row[2:]) for row in cursor.fetchall()}
 
 
-Reader: TypeAlias = Callable[[Cursor, Keys, FirstMonths], Documents]
 KINDS: Mapping[str, Reader] = {
     "transactions": _transactions,
     "months": _months,

@@ -11,18 +11,17 @@ Called by claims.py and reconcile.py; the life of a shape is reshape.py.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-from sync.asked import Documents, FirstMonths, Keys, is_shared, key_of
+from sync.asked import Documents, Reader, is_shared, key_of
 from sync.changes import Cursor, Held, Live, Mark, Marked, OwnerRow, Under, Version
 from sync.errors import ShapeUnknown
 from sync.marks import read_known
 from sync.paths import edition_of, moved, names_of, plain
 from sync.projection import KINDS, place, project
 
-Reader: TypeAlias = Callable[[Cursor, Keys, FirstMonths], Documents]
 Known: TypeAlias = Mapping[str, tuple[Held | None, Version | None]]
 
 

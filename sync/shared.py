@@ -7,11 +7,10 @@ one set-based query per kind, inside the caller's snapshot. Households have one 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import TypeAlias
 
-from sync.asked import HOUSEHOLDS, Documents, FirstMonths, Keys, built, columns, in_window, parse_month, uuids
+from sync.asked import HOUSEHOLDS, Documents, FirstMonths, Keys, Reader, built, columns, in_window, parse_month, uuids
 from sync.changes import Cursor
 from sync.documents import (
     Budget,
@@ -24,8 +23,6 @@ from sync.documents import (
 from sync.prepared import Statement
 from sync.receipts import month_with_receipt, read_days
 from sync.totals import shared_totals
-
-Reader: TypeAlias = Callable[[Cursor, Keys, FirstMonths], Documents]
 
 
 def _ids(keys: Keys) -> Keys:
