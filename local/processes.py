@@ -7,18 +7,16 @@ behind; what outlives it all the same is found through `stack.json` at the next 
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _STOP_SECONDS = 15
-_PR_SET_PDEATHSIG = 1
 
 
 class ChildWouldNotStart(RuntimeError):
@@ -42,13 +40,12 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command,
+                with_parent(self.command),
                 env=dict(self.environment),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=end_with_parent,
             )
 
     def wait_until_ready(self, seconds: float = 60) -> None:
@@ -119,7 +116,7 @@ def _wait_gone(pid: int, seconds: float) -> None:
         time.sleep(0.05)
 
 
-def end_with_parent() -> None:
-    """Asks the kernel (Linux) to end this process when its parent is gone; for `preexec_fn`."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+def with_parent(command: Sequence[str], owner: str = "") -> list[str]:
+    """The command, tied to this process: the kernel (Linux) ends it when this one is gone. `owner`: `USER:GROUP`."""
+    tie = [sys.executable, "-I", "-S", str(Path(__file__).with_name("with_parent.py")), str(os.getpid())]
+    return [*tie, *filter(None, [owner]), "--", *command]

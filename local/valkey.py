@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from local.postgres import free_port
-from local.processes import end_with_parent
+from local.processes import with_parent
 
 _START_SECONDS = 15
 
@@ -50,12 +50,11 @@ def start(data: Path, *, port: int | None = None) -> Valkey:
     ]  # fmt: skip
     with (data / "valkey.log").open("ab") as log:
         process = subprocess.Popen(
-            command,
+            with_parent(command),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            preexec_fn=end_with_parent,
         )
     server = Valkey(process, chosen)
     give_up = time.monotonic() + _START_SECONDS

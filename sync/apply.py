@@ -113,8 +113,7 @@ ACCOUNT_COLUMNS = ", ".join(BankAccount._fields)
 _NO_ACCOUNTS = text("delete from pulled_accounts")
 
 # What the ledger holds already needs nothing: equal content, live, or dead because another row, and not the one that it
-# posts, lives on its entry. Each id is looked up by itself, so nobody has to count the rows first; none, where the
-# item's accounts have no rows yet.
+# posts, lives on its entry. Each id is looked up by itself, so nobody has to count the rows first.
 _COMPARE = text("""
     with found as materialized (
         select s.ctid as place, t.content_sha256 = s.content_sha256 and s.heir is null
@@ -125,8 +124,6 @@ _COMPARE = text("""
                     select from pulled_removals as r where r.plaid_transaction_id = o.plaid_transaction_id))) as same
         from pulled_rows as s cross join lateral (
             select * from transactions as t where t.plaid_transaction_id = s.plaid_transaction_id limit 1) as t
-        where exists (
-            select from accounts as a join transactions as o on o.account_id = a.id where a.item_id = :item_id)
     ), dropped as (
         delete from pulled_rows where ctid = any (array(select place from found where same)) returning 1
     )
@@ -290,12 +287,12 @@ def stage(connection: Connection, target: Target, update: Update) -> Staged:
     removals = len(update.removed)
     if target.resync and update.complete:
         removals += stage_untold(connection, target.item_id)
-    return compare(connection, target, len(update.rows), removals)
+    return compare(connection, len(update.rows), removals)
 
 
-def compare(connection: Connection, target: Target, told: int, removals: int) -> Staged:
+def compare(connection: Connection, told: int, removals: int) -> Staged:
     """Takes staged rows away that the ledger holds already; takes no owner's lock."""
-    found, dropped = connection.execute(_COMPARE, {"item_id": target.item_id}).one()
+    found, dropped = connection.execute(_COMPARE).one()
     staged = Staged(told, told - dropped, removals, found - dropped)
     if staged.counted:
         connection.execute(_COUNT)

@@ -140,7 +140,7 @@ def stage_step(connection: Connection, target: Target, folded: Folded, step: int
     told = connection.execute(_STAGE_ROWS, {"step": step, "item_id": target.item_id}).rowcount
     removals = connection.execute(_STAGE_REMOVALS, {"step": step}).rowcount
     oldest = connection.execute(_OLDEST).scalar()
-    return compare(connection, target, told, removals), oldest
+    return compare(connection, told, removals), oldest
 
 
 def _spill(connection: Connection, pages: Iterable[Page]) -> Told:
