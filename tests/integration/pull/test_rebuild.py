@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from sync import reviews
+from sync.accounts import refresh_accounts
 from sync.budgets import add_budget
 from sync.categories import add_category
 from sync.db import transaction
@@ -184,6 +185,55 @@ def test_a_bank_linked_again_is_rebuilt_with_its_old_entries(relinking: Relinkin
     assert found.differences == ()
     assert found.equal
     assert content(target) == content(linked.database)
+
+
+def renumbered(linked: Linked) -> None:
+    """The account goes on under a new id, its rows too."""
+    moved = [row("a2", name="Shop", account_id="acc-9"), row("b2", 20, name="Shop", account_id="acc-9")]
+    told(linked, "C1", "C2", added=moved, removed=["a", "b"], accounts=[account("acc-9")])
+
+
+def renumbered_twice(linked: Linked) -> None:
+    """And once more, with one row that the bank keeps."""
+    renumbered(linked)
+    moved = [row("a3", name="Shop", account_id="acc-10"), row("b2", 21, name="Shop", account_id="acc-10")]
+    told(linked, "C2", "C3", added=moved[:1], modified=moved[1:], removed=["a2"], accounts=[account("acc-10")])
+
+
+def renumbered_by_accounts_alone(linked: Linked) -> None:
+    """The bank names the new id, and tells new rows only later."""
+    linked.bank.has(account("acc-9"))
+    refresh_accounts(linked.deps, linked.item_id)
+    told(linked, "C1", "C2", added=[row("c", 4, account_id="acc-9")], accounts=[account("acc-9")])
+
+
+def former_id_comes_back(linked: Linked) -> None:
+    """The old id is an account of its own again, with rows."""
+    renumbered(linked)
+    linked.bank.has(account("acc-9"), account())
+    refresh_accounts(linked.deps, linked.item_id)
+    told(linked, "C2", "C3", added=[row("again", 7)], accounts=[account()])
+
+
+@pytest.mark.parametrize(
+    "went_on",
+    [renumbered, renumbered_twice, renumbered_by_accounts_alone, former_id_comes_back],
+    ids=lambda way: way.__name__,
+)
+def test_an_account_under_a_new_id_is_rebuilt_with_its_edits(
+    linked: Linked, target: Database, went_on: Callable[[Linked], None]
+) -> None:
+    told(linked, None, "C1", added=[row("a", name="Shop"), row("b", 20, name="Shop")])
+    linked.categorise("a", "TRAVEL")
+    went_on(linked)
+
+    found = built(linked, target)
+
+    assert found.differences == ()
+    assert found.equal
+    assert content(target) == content(linked.database)
+    called = "select id, plaid_account_id, closed_at is null from accounts order by id"
+    assert target.sql(called) == linked.database.sql(called)
 
 
 def test_a_full_resync_is_rebuilt_as_one(linked: Linked, target: Database) -> None:
