@@ -1,7 +1,8 @@
 """A bank that serves ready pages, its own process: `python -m bench.page_bank PORT`.
 
 It answers /transactions/sync with rows of Plaid's whole shape (about 1.2 kB each), as many as the access token says:
-`access-<name>-<rows>-<months>`. A page is made once and kept, so that the bank is not what is measured.
+`access-<name>-<rows>-<months>`. A page is made once and kept, so that the bank is not what is measured. The key that
+webhooks are signed with is there, too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from bench.signed import public_key
 
 _NAME = "@@name@@"
 _CATEGORIES = {
@@ -104,7 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = page(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        body = json.dumps({"key": public_key(), "request_id": "r"}).encode() if "key_id" in asked else page(asked)
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

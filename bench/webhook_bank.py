@@ -16,10 +16,8 @@ from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec
+from bench.signed import public_key
 
-KEY_ID = "bench-key"
 TOKEN = "access-sandbox-00000000-0000-0000-0000-{:012d}"
 
 
@@ -40,22 +38,15 @@ def plan(items: int, news: int, seconds: float, seed: int) -> list[News]:
     ]
 
 
-def key_pair(seed: int) -> tuple[Any, dict[str, Any]]:
-    """The signing key of this run, and its public half as Plaid hands it out; both processes derive the same."""
-    private = ec.derive_private_key(seed + 1, ec.SECP256R1())
-    public = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(private.public_key()))
-    return private, public | {"alg": "ES256", "use": "sig", "kid": KEY_ID, "created_at": 1, "expired_at": None}
-
-
 class Bank:
     """What is known at which item at any time of the run."""
 
-    def __init__(self, times: dict[int, list[float]], public: dict[str, Any]) -> None:
-        self.times, self.public, self.started = times, public, float("inf")
+    def __init__(self, times: dict[int, list[float]]) -> None:
+        self.times, self.started = times, float("inf")
 
     def answer(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
         if path == "/webhook_verification_key/get":
-            return {"key": self.public, "request_id": "r"}
+            return {"key": public_key(), "request_id": "r"}
         item = int(request["access_token"][-12:])
         known = int(request.get("cursor") or 0)
         told = bisect.bisect_right(self.times[item], time.monotonic() - self.started)
@@ -89,7 +80,7 @@ def main(port: int, items: int, news: int, seconds: float, seed: int) -> None:
     times: dict[int, list[float]] = defaultdict(list)
     for one in plan(items, news, seconds, seed):
         times[one.item].append(one.at)
-    bank = Bank(times, key_pair(seed)[1])
+    bank = Bank(times)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"

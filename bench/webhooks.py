@@ -8,8 +8,6 @@ until nothing is owed and nothing is left to mirror, then counts: every row the 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import shutil
 import sys
 import tempfile
@@ -21,13 +19,13 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import jwt
 import psycopg2
 import psycopg2.extras
 import requests
 
 from bench.ground import child, publish, spread
-from bench.webhook_bank import KEY_ID, TOKEN, News, key_pair, plan
+from bench.signed import news_of, signature
+from bench.webhook_bank import TOKEN, News, plan
 from local.postgres import free_port
 from local.stack import Stack
 from sync.vault import Sealed, open_vault
@@ -93,7 +91,6 @@ def _insert(cursor: Any, into: str, rows: list[tuple[Any, ...]]) -> None:
 
 def _storm(stack: _Stack, told: list[News]) -> dict[str, Any]:
     """Sends every webhook at its time; answers how long each waited, from its planned time to its 200."""
-    private, _ = key_pair(_SEED)
     sessions, waits, refused = threading.local(), list[float](), Counter[int]()
     requests.get(f"{stack.bank_url}/start", timeout=10)
     start = time.monotonic()
@@ -101,10 +98,8 @@ def _storm(stack: _Stack, told: list[News]) -> dict[str, Any]:
     def send(number: int, news: News) -> None:
         session = sessions.__dict__.setdefault("session", requests.Session())
         time.sleep(max(start + news.at - time.monotonic(), 0))
-        body = _body(number, news)
-        claims = {"iat": int(time.time()), "request_body_sha256": hashlib.sha256(body).hexdigest()}
-        signed = jwt.encode(claims, private, algorithm="ES256", headers={"kid": KEY_ID})
-        headers = {"Plaid-Verification": signed, "Content-Type": "application/json"}
+        body = news_of(f"item-{news.item}", number)
+        headers = {"Plaid-Verification": signature(body), "Content-Type": "application/json"}
         answer = session.post(f"{stack.api}/webhooks/plaid", data=body, headers=headers, timeout=30)
         waits.append((time.monotonic() - start - news.at) * 1000)
         if answer.status_code != 200:
@@ -118,13 +113,6 @@ def _storm(stack: _Stack, told: list[News]) -> dict[str, Any]:
         "accepted_milliseconds": spread(waits),
         "refused": dict(refused),
     }
-
-
-def _body(number: int, news: News) -> bytes:
-    told = {"webhook_type": "TRANSACTIONS", "webhook_code": "SYNC_UPDATES_AVAILABLE", "item_id": f"item-{news.item}",
-            "environment": "sandbox", "initial_update_complete": True, "historical_update_complete": True,
-            "number": number}  # fmt: skip
-    return json.dumps(told, indent=2).encode()
 
 
 def _settled(stack: Stack) -> None:
