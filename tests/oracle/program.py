@@ -217,9 +217,10 @@ class Program:
     def _splits(self, person: Person) -> str | None:
         """Cuts an entry into random parts, whole, too much, or joins it together again."""
         entry = self._entry(person, "e.removed_at is null")
-        if entry is None:
+        live = self._ask("select amount from transactions where removed_at is null and entry_id = %s", entry)
+        if not live:  # none was there, or the bank has taken it away since
             return None
-        amount = self._ask("select amount from transactions where removed_at is null and entry_id = %s", entry)[0][0]
+        ((amount,),) = live
         parts = [(amount * self.dice.choice([1, 2, 5]) / 10).quantize(Decimal("0.0001"))
                  for _ in range(self.dice.choice([0, 1, 2, 3, 5]))]  # fmt: skip
         if self.dice.random() < 0.2:
@@ -227,7 +228,7 @@ class Program:
         body = [{"categoryId": self.dice.choice(_CATEGORIES[:5]), "amount": format(part.normalize(), "f")}
                 for part in parts]  # fmt: skip
         marked = person.put(f"/api/transactions/{entry}/splits", {"splits": body})["marked"]
-        return f"{entry[:8]} of {amount} {[one['amount'] for one in body]} marks {len(marked)}"
+        return f"{str(entry)[:8]} of {amount} {[one['amount'] for one in body]} marks {len(marked)}"
 
     def _makes_rule(self, person: Person) -> str:
         conditions = self.dice.choice([

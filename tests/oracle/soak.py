@@ -14,6 +14,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from pathlib import Path
 
 from local.person import Person
@@ -54,8 +55,8 @@ def _soak(stack: Stack, until: float, fixed: int | None) -> int:
         try:
             program = _program(stack, seed, rounds)
             problems = live_through(program, _STEPS)
-        except Exception as error:
-            problems = [f"{type(error).__name__}: {error}"]
+        except Exception:
+            problems = [traceback.format_exc()]
         if problems:
             return _failed(stack, program, seed, problems)
         before = before or memory(stack)  # by now every process has done everything once
