@@ -74,9 +74,7 @@ async def list_collection_ids(call: Call, request: Any) -> Any:
     """The collections right below a document or the root; admin only."""
     site = call.within(request.parent)
     site.gate.admin_only()
-    if request.WhichOneof("consistency_selector") is not None:
-        raise FirestoreError(Code.UNIMPLEMENTED, "The local Firestore does not serve ListCollectionIds at a read_time.")
-    ids = site.database.store.collection_ids(names.parent_path(site.database.name, request.parent))
+    ids = site.view(request).reader.collection_ids(names.parent_path(site.database.name, request.parent))
     start = offset_of(request.page_token)
     size = size_of(request.page_size)
     stop = None if size is None else start + size
@@ -106,14 +104,14 @@ def _listed(site: Site, moment: Moment, plan: Plan, request: Any) -> list[Any]:
     if plan.explicit_orders or plan.scope.collection is None:
         raise invalid("show_missing cannot be combined with order_by and needs a collection.")
     root = site.database.root
-    documents += [pb.Document(name=f"{root}/{path}") for path in _missing(site, plan)]
+    documents += [pb.Document(name=f"{root}/{path}") for path in _missing(moment, plan)]
     return sorted(documents, key=lambda document: names.path_key(document.name[len(root) + 1 :]))
 
 
-def _missing(site: Site, plan: Plan) -> set[str]:
+def _missing(moment: Moment, plan: Plan) -> set[str]:
     assert plan.orders[0] == Order(("__name__",), False)
     assert plan.scope.collection is not None
-    return site.database.store.missing_parents(plan.scope.collection)
+    return moment.reader.missing_parents(plan.scope.collection)
 
 
 def _with_transaction(answers: list[Any], moment: Moment) -> list[Any]:

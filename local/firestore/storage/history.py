@@ -92,6 +92,20 @@ class Past:
             if state is not None and scope.holds(path):
                 yield state
 
+    def collection_ids(self, parent: str) -> list[str]:
+        """As `Store.collection_ids`, but at the cost of everything below the parent."""
+        return sorted(self._next_segments(parent), key=str.encode)
+
+    def missing_parents(self, collection: str) -> set[str]:
+        """As `Store.missing_parents`, but at the cost of everything below the collection."""
+        paths = {f"{collection}/{segment}" for segment in self._next_segments(collection)}
+        return {path for path in paths if self.get(path) is None}
+
+    def _next_segments(self, above: str) -> set[str]:
+        start = len(above) + 1 if above else 0
+        below = self.scan(Scope(above, None, descendants=True))
+        return {record.path[start:].partition("/")[0] for record in below}
+
 
 def _weight(change: Change) -> int:
     return len(change.before.data) if change.before else 0

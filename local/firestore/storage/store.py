@@ -46,6 +46,10 @@ class Reader(Protocol):
 
     def scan(self, scope: Scope) -> Iterator[Record]: ...
 
+    def collection_ids(self, parent: str) -> list[str]: ...
+
+    def missing_parents(self, collection: str) -> set[str]: ...
+
 
 class Collection:
     """The documents of one collection, by id; ids are sorted when somebody asks for their order."""

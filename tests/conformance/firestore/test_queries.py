@@ -205,6 +205,21 @@ def test_the_past_can_be_read(client: Any) -> None:
     assert [document.to_dict()["n"] for document in collection.stream()] == [10, 3]
 
 
+def test_collections_and_missing_documents_of_the_past_are_listed(client: Any) -> None:
+    client.document("users/u1/months/m").set({"n": 1})
+    client.document("gone/g/below/b").set({"n": 1})
+    seen = client.document("gone/g/below/b").get().read_time
+    client.document("gone/g/below/b").delete()
+    client.document("users/u1").set({"n": 1})
+    client.document("new/x").set({"n": 1})
+    assert [each.id for each in client.collections()] == ["new", "users"]
+    assert [each.id for each in client.collections(read_time=seen)] == ["gone", "users"]
+    assert [each.id for each in client.document("gone/g").collections(read_time=seen)] == ["below"]
+    assert [each.id for each in client.document("gone/g").collections()] == []
+    assert [each.id for each in client.collection("gone").list_documents(read_time=seen)] == ["g"]
+    assert list(client.collection("gone").list_documents()) == []
+
+
 @pytest.mark.ours_only("the emulator has no PartitionQuery")
 def test_a_collection_group_is_cut_into_parts_that_miss_and_double_nothing(client: Any) -> None:
     for number in range(40):
