@@ -169,7 +169,7 @@ class Channel:
         """Handles one message; what it asks for goes out without a limit, and the next message waits for that."""
         self._asked = True
         try:
-            await self._session.receive(read_message(self._stream.request, body))
+            await self._session.receive(read_message(self._stream.request, body, strict=False))
         finally:
             self._asked = False
         while self._buffered_bytes > MAX_UNREAD_BYTES:

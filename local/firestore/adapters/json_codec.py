@@ -10,19 +10,21 @@ from typing import Any
 from google.protobuf import json_format
 
 from local.firestore import pb
+from local.firestore.adapters.json_shapes import check_shapes
 from local.firestore.errors import FirestoreError, invalid
 from local.firestore.write.intent import VERIFY_FIELD
 
 _DOCUMENT_HOLDERS = {"found", "document"}
 
 
-def read_message(message_class: Any, body: dict[str, Any]) -> Any:
-    """A message from JSON; unknown fields are ignored, as the service does. Raises INVALID_ARGUMENT."""
+def read_message(message_class: Any, body: dict[str, Any], *, strict: bool) -> Any:
+    """A message from JSON; raises INVALID_ARGUMENT. `strict` refuses unknown names, as the service's REST does."""
     writes = body.get("writes")
     verified = _take_verify(writes) if isinstance(writes, list) else {}
     try:
-        message = json_format.ParseDict(body, message_class(), ignore_unknown_fields=True)
-    except json_format.ParseError as problem:
+        check_shapes(message_class.DESCRIPTOR, body)
+        message = json_format.ParseDict(body, message_class(), ignore_unknown_fields=not strict)
+    except (json_format.ParseError, RecursionError) as problem:
         raise invalid(f"Invalid JSON payload received. {problem}") from problem
     for position, name in verified.items():
         # The published protocol file lacks this field; on the wire it is one string field like any other.
@@ -66,7 +68,10 @@ def write_error(problem: FirestoreError) -> dict[str, Any]:
 
 
 def document(message: pb.Document) -> dict[str, Any]:
-    answer: dict[str, Any] = {"name": message.name, "fields": _fields(message.fields)}
+    """A document; as proto3 JSON has it, what is empty is left out."""
+    answer: dict[str, Any] = {"name": message.name}
+    if message.fields:
+        answer["fields"] = _fields(message.fields)
     if message.HasField("create_time"):
         answer["createTime"] = message.create_time.ToJsonString()
     if message.HasField("update_time"):
@@ -110,9 +115,10 @@ def _value(value: pb.Value) -> dict[str, Any]:
     if kind == "integer_value":
         return {"integerValue": str(value.integer_value)}
     if kind == "map_value":
-        return {"mapValue": {"fields": _fields(value.map_value.fields)}}
+        return {"mapValue": {"fields": _fields(value.map_value.fields)} if value.map_value.fields else {}}
     if kind == "array_value":
-        return {"arrayValue": {"values": [_value(each) for each in value.array_value.values]}}
+        held = [_value(each) for each in value.array_value.values]
+        return {"arrayValue": {"values": held} if held else {}}
     return _OTHERS[kind](value)
 
 
@@ -125,7 +131,7 @@ def _double(value: pb.Value) -> dict[str, Any]:
 
 def _point(value: pb.Value) -> dict[str, Any]:
     point = value.geo_point_value
-    return {"geoPointValue": {"latitude": point.latitude, "longitude": point.longitude}}
+    return {"geoPointValue": {field.name: number for field, number in point.ListFields()}}
 
 
 _OTHERS = {

@@ -6,16 +6,18 @@ follows the last colon, because document ids may hold nearly anything.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
+from multidict import MultiDict
 
 from local.firestore.access import caller_of
 from local.firestore.adapters.json_codec import read_json, read_message, write_error, write_message
 from local.firestore.engine import Engine
-from local.firestore.errors import Code, FirestoreError, not_here
+from local.firestore.errors import Code, FirestoreError, invalid, not_here
 from local.firestore.names import database_of
 from local.firestore.rpc.call import Call
 from local.firestore.rpc.table import Method, methods
@@ -53,8 +55,10 @@ class Rest:
         if colon and "/" not in verb and verb.isalpha() and resource.endswith("documents"):
             raise not_here(f'the REST call "{verb}"')
         parent, _, collection = name.rpartition("/")
-        body = {"parent": parent, "collectionId": collection, "documentId": request.query.get("documentId", "")}
-        return await self._call(request, "CreateDocument", {**body, "document": await _body(request)})
+        query = _query(request)
+        body = {"parent": parent, "collectionId": collection, "documentId": query.get("documentId", "")}
+        body = {**body, "document": await _body(request), **_mask(query, "mask")}
+        return await self._call(request, "CreateDocument", body)
 
     async def _verb(self, request: web.Request, resource: str, verb: str) -> web.Response:
         method, key = _VERBS[verb]
@@ -62,30 +66,28 @@ class Rest:
         return await self._call(request, method, {**await _body(request), key: value})
 
     async def _get(self, request: web.Request) -> web.Response:
-        name = _name(request)
+        name, query = _name(request), _query(request)
+        asked = {**_only(query, "transaction", "readTime"), **_mask(query, "mask")}
         if _is_document(name):
-            return await self._call(
-                request, "GetDocument", {"name": name, **_moment(request), **_mask(request, "mask")}
-            )
+            return await self._call(request, "GetDocument", {"name": name, **asked})
         parent, _, collection = name.rpartition("/")
-        body: dict[str, Any] = {"parent": parent, "collectionId": collection, **_moment(request)}
-        for key in ("pageSize", "pageToken", "orderBy", "showMissing"):
-            if key in request.query:
-                body[key] = _query_value(key, request.query[key])
-        return await self._call(request, "ListDocuments", {**body, **_mask(request, "mask")})
+        if not parent or "/documents" not in parent:
+            raise _nothing(name)
+        body = {"parent": parent, "collectionId": collection, **_only(query, "pageSize", "pageToken", "orderBy")}
+        return await self._call(request, "ListDocuments", {**body, **_truth(query, "showMissing"), **asked})
 
     async def _patch(self, request: web.Request) -> web.Response:
-        document = {**await _body(request), "name": _name(request)}
-        body = {"document": document, **_mask(request, "updateMask"), **_mask(request, "mask"), **_condition(request)}
+        document, query = {**await _body(request), "name": _name(request)}, _query(request)
+        body = {"document": document, **_mask(query, "updateMask"), **_mask(query, "mask"), **_condition(query)}
         return await self._call(request, "UpdateDocument", body)
 
     async def _delete(self, request: web.Request) -> web.Response:
-        return await self._call(request, "DeleteDocument", {"name": _name(request), **_condition(request)})
+        return await self._call(request, "DeleteDocument", {"name": _name(request), **_condition(_query(request))})
 
     async def _call(self, request: web.Request, name: str, body: dict[str, Any]) -> web.Response:
         method = self._methods[name]
         try:
-            message = read_message(method.request, body)
+            message = read_message(method.request, body, strict=True)
             call = Call(self._engine, caller_of(request.headers.get("Authorization")))
             answer = await method.function(call, message)
         except FirestoreError as problem:
@@ -104,10 +106,16 @@ def _shape(method: Method, answer: Any) -> Any:
 
 
 def _name(request: web.Request) -> str:
-    name = unquote(request.raw_path.partition("?")[0]).removeprefix("/v1/").rstrip("/")
+    name = unquote(request.raw_path.partition("?")[0]).removeprefix("/v1/")
     if not name.startswith("projects/"):
-        raise FirestoreError(Code.NOT_FOUND, f"There is nothing at /v1/{name}.")
+        raise _nothing(name)
+    if name.endswith("/"):
+        raise invalid(f'Resource name "{name}" has invalid trailing "/".')
     return name
+
+
+def _nothing(name: str) -> FirestoreError:
+    return FirestoreError(Code.NOT_FOUND, f"There is nothing at /v1/{name}.")
 
 
 def _is_document(name: str) -> bool:
@@ -119,25 +127,31 @@ async def _body(request: web.Request) -> dict[str, Any]:
     return read_json(await request.read())
 
 
-def _moment(request: web.Request) -> dict[str, Any]:
-    return {key: request.query[key] for key in ("transaction", "readTime") if key in request.query}
+def _query(request: web.Request) -> MultiDict[str]:
+    """The query's parameters; `update_mask.field_paths` is `updateMask.fieldPaths`."""
+    return MultiDict(
+        (re.sub("_([a-z])", lambda found: found[1].upper(), name), value) for name, value in request.query.items()
+    )
 
 
-def _mask(request: web.Request, key: str) -> dict[str, Any]:
-    paths = request.query.getall(f"{key}.fieldPaths", [])
+def _only(query: MultiDict[str], *names: str) -> dict[str, Any]:
+    return {name: query[name] for name in names if name in query}
+
+
+def _mask(query: MultiDict[str], key: str) -> dict[str, Any]:
+    paths = query.getall(f"{key}.fieldPaths", [])
     return {key: {"fieldPaths": paths}} if paths else {}
 
 
-def _condition(request: web.Request) -> dict[str, Any]:
-    query = request.query
-    if "currentDocument.exists" in query:
-        return {"currentDocument": {"exists": query["currentDocument.exists"] == "true"}}
-    if "currentDocument.updateTime" in query:
-        return {"currentDocument": {"updateTime": query["currentDocument.updateTime"]}}
-    return {}
+def _condition(query: MultiDict[str]) -> dict[str, Any]:
+    given = {**_truth(query, "currentDocument.exists"), **_only(query, "currentDocument.updateTime")}
+    return {"currentDocument": {name.partition(".")[2]: value for name, value in given.items()}} if given else {}
 
 
-def _query_value(key: str, text: str) -> Any:
-    if key == "showMissing":
-        return text == "true"
-    return text
+def _truth(query: MultiDict[str], name: str) -> dict[str, bool]:
+    if name not in query:
+        return {}
+    text = query[name].lower()
+    if text not in ("true", "false"):
+        raise invalid(f"Invalid JSON payload received. Invalid value at '{name}' (TYPE_BOOL): \"{query[name]}\".")
+    return {name: text == "true"}

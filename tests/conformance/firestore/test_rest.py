@@ -100,3 +100,91 @@ def test_everything_is_cleared(service: Service, client: Any) -> None:
 
 def test_the_root_says_ok(service: Service) -> None:
     assert http_call(service.address, "GET", "/")[1].strip() == "Ok"
+
+
+BAD_VALUES = [
+    {"bytesValue": "!!!"}, {"bytesValue": "AP8=\n"}, {"bytesValue": "A"}, {"bytesValue": 1}, {"doubleValue": True},
+    {"doubleValue": "abc"}, {"integerValue": True}, {"integerValue": 1.5}, {"integerValue": "9223372036854775808"},
+    {"nullValue": False}, {"nullValue": "foo"}, {"arrayValue": []}, {"arrayValue": {"values": [None]}},
+    {"mapValue": {"fields": []}}, {"mapValue": {"fields": {"deep": {"arrayValue": {"values": [{"bytesValue": "?"}]}}}}},
+    {"integerValue": "1", "stringValue": "a"}, {"integerValue": "1", "foo": 2}, {"funValue": 1}, {}, None, 5,
+    {"timestampValue": 1}, {"timestampValue": "yesterday"}, {"geoPointValue": {"latitude": 91}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("value", BAD_VALUES, ids=str)
+def test_a_value_of_the_wrong_shape_is_refused(service: Service, value: Any) -> None:
+    status, answer = call(service, "PATCH", "/c/a", {"fields": {"x": value}})
+    assert (status, answer["error"]["status"]) == (400, "INVALID_ARGUMENT")
+    assert call(service, "GET", "/c/a")[0] == 404
+
+
+GOOD_VALUES = [
+    ({"bytesValue": "AP8"}, {"bytesValue": "AP8="}),
+    ({"bytesValue": "_-8="}, {"bytesValue": "/+8="}),
+    ({"bytesValue": ""}, {"bytesValue": ""}),
+    ({"integerValue": 5}, {"integerValue": "5"}),
+    ({"integerValue": 5.0}, {"integerValue": "5"}),
+    ({"integer_value": "7"}, {"integerValue": "7"}),
+    ({"doubleValue": "1.5"}, {"doubleValue": 1.5}),
+    ({"doubleValue": "-Infinity"}, {"doubleValue": "-Infinity"}),
+    ({"nullValue": "NULL_VALUE"}, {"nullValue": None}),
+    ({"arrayValue": {}}, {"arrayValue": {}}),
+    ({"arrayValue": {"values": None}}, {"arrayValue": {}}),
+    ({"mapValue": {"fields": {}}}, {"mapValue": {}}),
+    ({"geoPointValue": {"latitude": 1}}, {"geoPointValue": {"latitude": 1.0}}),
+    ({"timestampValue": "2020-01-01T00:00:00+02:00"}, {"timestampValue": "2019-12-31T22:00:00Z"}),
+]
+
+
+@pytest.mark.parametrize(("written", "read"), GOOD_VALUES, ids=str)
+def test_a_value_in_another_spelling_is_taken(service: Service, written: Any, read: Any) -> None:
+    assert call(service, "PATCH", "/c/a", {"fields": {"x": written}})[0] == 200
+    assert call(service, "GET", "/c/a")[1]["fields"] == {"x": read}
+
+
+def test_an_empty_document_has_no_fields(service: Service) -> None:
+    assert call(service, "PATCH", "/c/a", {})[0] == 200
+    assert sorted(call(service, "GET", "/c/a")[1]) == ["createTime", "name", "updateTime"]
+
+
+UNKNOWN = [
+    ("PATCH", "/c/a", {"fields": {}, "nonsense": 1}),
+    ("POST", ":commit", {"writes": [], "nonsense": 1}),
+    ("POST", ":commit", {"writes": [{"delete": "x", "nonsense": 1}]}),
+    ("POST", ":commit", {"writes": {}}),
+    ("POST", ":commit", {"writes": [None]}),
+    ("POST", ":commit", {"writes": [], "transaction": "!"}),
+    ("POST", ":runQuery", {"structuredQuery": {"from": [{"collectionId": "c"}], "nonsense": 1}}),
+    ("POST", ":beginTransaction", {"options": {"nonsense": {}}}),
+    ("POST", ":batchGet", {"documents": [], "mask": ["a"]}),
+    ("POST", ":batchGet", {"documents": [5]}),
+    ("GET", "/c/", None),
+]
+
+
+@pytest.mark.parametrize(("method", "tail", "body"), UNKNOWN, ids=str)
+def test_what_the_method_does_not_know_is_refused(service: Service, method: str, tail: str, body: Any) -> None:
+    status, answer = call(service, method, tail, body)
+    error = (answer[0] if isinstance(answer, list) else answer)["error"]
+    assert (status, error["status"]) == (400, "INVALID_ARGUMENT")
+
+
+def test_parameters_are_taken_in_both_spellings(service: Service, client: Any) -> None:
+    fields = {"x": {"integerValue": "1"}, "y": {"integerValue": "1"}}
+    http = (service.address, "PATCH", rest_path(service.project, "/c/a"))
+    for query in ("updateMask.fieldPaths=x", "update_mask.field_paths=x"):
+        assert http_call(http[0], http[1], f"{http[2]}?{query}", {"fields": fields}, OWNER)[0] == 200
+        assert client.document("c/a").get().to_dict() == {"x": 1}
+    for query in ("currentDocument.exists=true", "current_document.exists=TRUE"):
+        missing = rest_path(service.project, "/c/missing")
+        assert http_call(service.address, "PATCH", f"{missing}?{query}", {"fields": fields}, OWNER)[0] == 404
+
+
+@pytest.mark.ours_only("the emulator takes every word but `true` for false")
+def test_a_truth_that_is_none_is_refused(service: Service) -> None:
+    for tail, query in (("/c/a", "currentDocument.exists=maybe"), ("/c", "showMissing=maybe")):
+        method = "PATCH" if tail == "/c/a" else "GET"
+        path = f"{rest_path(service.project, tail)}?{query}"
+        status, text = http_call(service.address, method, path, {} if method == "PATCH" else None, OWNER)
+        assert (status, json.loads(text)["error"]["status"]) == (400, "INVALID_ARGUMENT")
