@@ -3,11 +3,13 @@
 `synchronous=NORMAL` is enough for the promise made here: a commit that was answered survives a kill -9 of the
 process, because its pages are in the operating system's cache when COMMIT returns. Only a power cut can take the
 last commits back (never tear one), which a stand-in for development accepts for a tenth of the cost of FULL.
-The epoch and the clock are written with each commit. Without a directory, `Memory` takes its place.
+The epoch and the clock are written with each commit. Only the newest state of a document is kept, and the file gives
+back the room of what was deleted. Without a directory, `Memory` takes its place.
 """
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -24,6 +26,8 @@ create table if not exists documents (
 ) without rowid;
 create table if not exists meta (key text primary key, value text not null) without rowid;
 """
+_FEW_PAGES = 1024
+_LOG_BYTES = 4 * 1024 * 1024
 
 
 class Disk(Protocol):
@@ -93,17 +97,37 @@ class SqliteDisk:
         except BaseException:
             execute("rollback")
             raise
+        if removals:
+            # The commit stands: what fails here is tried again by the next one.
+            with contextlib.suppress(sqlite3.OperationalError):
+                self._give_back(_FEW_PAGES)
 
     def close(self, newest: int) -> None:
         self._connection.execute("insert or replace into meta values ('newest', ?)", (str(newest),))
+        self._give_back(0)
         self._connection.close()
 
     def _open(self) -> None:
         execute = self._connection.execute
         execute("pragma locking_mode = exclusive")
+        execute("pragma auto_vacuum = incremental")
         execute("pragma journal_mode = wal")
         execute("pragma synchronous = normal")
+        execute(f"pragma journal_size_limit = {_LOG_BYTES}")
         self._connection.executescript(_SCHEMA)
+        if not self._number("auto_vacuum"):
+            execute("vacuum")  # a file of an earlier version cannot give back pages before it is written anew
+        self._give_back(0)
+
+    def _give_back(self, kept_pages: int) -> None:
+        """Gives free pages back to the file system once they are a quarter of the file, and more than are kept."""
+        free = self._number("freelist_count")
+        if free > kept_pages and 4 * free > self._number("page_count"):
+            # As a script: `execute` would take one step of it, and free one page.
+            self._connection.executescript("pragma incremental_vacuum; pragma wal_checkpoint(truncate)")
+
+    def _number(self, pragma: str) -> int:
+        return int(self._connection.execute(f"pragma {pragma}").fetchone()[0])
 
     def _meta(self, key: str) -> str | None:
         row = self._connection.execute("select value from meta where key = ?", (key,)).fetchone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -84,3 +86,41 @@ def test_empty_collections_leave_no_trace() -> None:
     database.commit([remove("users/u/months/m")])
     assert database.store.collections == {}
     assert database.store.collection_ids("") == []
+
+
+def test_the_file_gives_back_the_room_of_what_was_deleted(tmp_path: Path) -> None:
+    disk = SqliteDisk(tmp_path)
+    database = new_database(disk)
+    paths = [f"c/{number}" for number in range(2000)]
+    database.commit([put(path, text="x" * 5000) for path in paths])
+    assert _kilobytes(tmp_path) > 8000
+    database.commit([remove(path) for path in paths[1:]])
+    assert _kilobytes(tmp_path) < 500
+    _, time = database.commit([put("c/0", n=1)])
+    disk._connection.close()  # as a kill would leave it
+    again = SqliteDisk(tmp_path)
+    assert [(name, record.path, record.updated) for name, record in again.load()] == [(NAME, "c/0", time)]
+    again.close(time)
+
+
+def test_a_file_of_an_earlier_version_is_written_anew(tmp_path: Path) -> None:
+    SqliteDisk(tmp_path).close(1)
+    with contextlib.closing(sqlite3.connect(tmp_path / "firestore.sqlite3", isolation_level=None)) as older:
+        older.execute("pragma journal_mode = delete")
+        older.execute("pragma auto_vacuum = none")
+        older.execute("vacuum")
+        older.execute("begin")
+        rows = [("d", f"c/{number}", 1, 1, b"x" * 5000) for number in range(1000)]
+        older.executemany("insert into documents values (?, ?, ?, ?, ?)", rows)
+        older.execute("commit")
+        older.execute("delete from documents where path <> 'c/7'")
+    assert _kilobytes(tmp_path) > 4000
+    disk = SqliteDisk(tmp_path)
+    assert [record.path for _, record in disk.load()] == ["c/7"]
+    disk.close(2)
+    assert _kilobytes(tmp_path) < 500
+
+
+def _kilobytes(directory: Path) -> int:
+    """What the data take on disk, the log included."""
+    return sum(file.stat().st_size for file in directory.iterdir()) // 1024
