@@ -43,6 +43,11 @@ class Process:
         self._process.stdout.close()
         return time.monotonic() - began
 
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs."""
+        return None if self._process is None else self._process.returncode
+
     def log(self) -> str:
         """What it has said on stderr so far."""
         assert self._log is not None

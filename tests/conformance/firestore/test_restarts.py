@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import signal
 import subprocess
@@ -9,17 +10,21 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 
+from local.firestore import pb
 from tests.conformance.firestore.conftest import Events
 from tests.conformance.firestore.process import Process
 from tests.conformance.firestore.wire import Browser, query_target
 from tests.fixtures.firestore import owner_client
 
 PROJECT = "demo-livespend"
+_CURRENT = 3
 
 
 @pytest.fixture
@@ -108,6 +113,28 @@ def test_a_stop_tells_browsers_first(process: Process) -> None:
     browser.drop()
 
 
+def test_a_stop_ends_each_of_200_listeners(process: Process) -> None:
+    browsers = [Browser(process.address, PROJECT, authorization="owner") for _ in range(100)]
+    for browser in browsers:
+        browser.open(query_target(browser, 2, "c"))
+        browser.hang()
+        while browser.next().get("targetChange", {}).get("targetChangeType") != "CURRENT":
+            pass
+    listening = threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        codes = thread.submit(asyncio.run, _admins_until_the_end(process.address, 100, listening))
+        assert listening.wait(20)
+        process.end(signal.SIGTERM)  # fails after ten seconds
+        assert codes.result(20) == [grpc.StatusCode.UNAVAILABLE] * 100
+    assert process.exit_status == 0
+    for browser in browsers:
+        while "error" not in (message := browser.next()):
+            assert message["targetChange"].get("targetIds", []) == []
+        assert message["error"]["status"] == "UNAVAILABLE"
+        assert browser.next_array()[1] == ["close"]
+        browser.drop()
+
+
 def test_a_directory_is_held_by_one_process(process: Process) -> None:
     command = [sys.executable, "-m", "local.firestore", "--port", "0", "--data", str(process.data)]
     second = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
@@ -127,6 +154,30 @@ def _write_until_refused(client: Any, which: int, acknowledged: list[tuple[int, 
         for number in range(100_000):
             reference = client.document(f"c/{which}-{number}")
             acknowledged.append((reference.id, reference.set({"n": number}, retry=None, timeout=5).update_time))
+
+
+async def _admins_until_the_end(address: str, count: int, listening: threading.Event) -> list[grpc.StatusCode]:
+    """Listens so many times on one connection; answers how each stream ended."""
+    request = pb.ListenRequest(database=f"projects/{PROJECT}/databases/(default)")
+    request.add_target.documents.documents.append(f"{request.database}/documents/c/a")
+
+    async with grpc.aio.insecure_channel(address) as channel:
+        listen = channel.stream_stream(
+            "/google.firestore.v1.Firestore/Listen",
+            request_serializer=pb.ListenRequest.SerializeToString,
+            response_deserializer=pb.ListenResponse.FromString,
+        )
+        calls = [listen(metadata=(("authorization", "Bearer owner"),)) for _ in range(count)]
+        for call in calls:
+            await call.write(request)
+            while (await call.read()).target_change.target_change_type != _CURRENT:
+                pass
+        listening.set()
+        for call in calls:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                while await call.read() is not grpc.aio.EOF:
+                    pass
+        return [await call.code() for call in calls]
 
 
 def _first_messages(address: str, token: str | None) -> tuple[list[str], str]:
