@@ -15,12 +15,16 @@ from .bringing_in import bring_in
 from .client_door import updated
 from .directory import Directory
 from .emulator_door import need_project
-from .errors import AuthRefused, ensure
+from .errors import AuthRefused, ensure, unserved
 from .fields import Body
 from .replies import json_body
 
 Verb: TypeAlias = Callable[[Directory, Body], Body]
 _PAGE = 1000
+_UNSERVED = {
+    "tenants": "tenants", "oauthIdpConfigs": "OIDC providers", "inboundSamlConfigs": "SAML providers",
+    "config": "settings of a project", "defaultSupportedIdpConfigs": "settings of providers",
+}  # fmt: skip
 
 
 def create(directory: Directory, body: Body) -> Body:
@@ -59,7 +63,7 @@ def delete_many(directory: Directory, body: Body) -> Body:
 def query(directory: Directory, body: Body) -> Body:
     """Counts the accounts, and lists them unless told not to; expressions are not supported."""
     if body.get("expression"):
-        raise AuthRefused("NOT_IMPLEMENTED : local auth queries without expressions", 501, "UNIMPLEMENTED")
+        raise unserved("expressions in queries of accounts")
     if fields.flag(body, "returnUserInfo") is False:
         return {"recordsCount": str(directory.store.count())}
     found = [account.shown() for account in directory.store.page("", _PAGE)]
@@ -114,7 +118,7 @@ def routes(directory: Directory) -> list[web.RouteDef]:
         _need_owner(request, directory)
         name = request.match_info["verb"]
         if name not in VERBS:
-            raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no accounts:{name}", 501, "UNIMPLEMENTED")
+            raise unserved(f"accounts:{name}")
         return web.json_response(VERBS[name](directory, await json_body(request)))
 
     async def pages(request: web.Request) -> web.Response:
@@ -128,8 +132,9 @@ def routes(directory: Directory) -> list[web.RouteDef]:
 
     async def missing(request: web.Request) -> web.Response:
         _need_owner(request, directory)
-        what = f"{request.match_info['rest']} of a project"
-        raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no {what}", 501, "UNIMPLEMENTED")
+        asked = request.match_info["rest"]
+        kind = asked.partition("/")[0].partition("?")[0]
+        raise unserved(f"{_UNSERVED.get(kind, 'endpoint')} ({asked} of a project)")
 
     return [
         web.post(f"{base}/accounts", new),

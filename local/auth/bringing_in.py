@@ -31,6 +31,7 @@ def bring_in(directory: Directory, body: Body) -> Body:
 
 
 def _take(directory: Directory, user: Body, *, overwrite: bool) -> None:
+    fields.refuse_unserved(user)
     uid = fields.text(user, "localId")
     ensure(uid, "localId is missing")
     known = directory.store.by_uid(str(uid))

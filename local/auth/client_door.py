@@ -10,7 +10,7 @@ from aiohttp import web
 
 from . import fields, mail, phone, sign_in
 from .directory import Directory
-from .errors import AuthRefused, ensure
+from .errors import AuthRefused, ensure, unserved
 from .fields import Body
 from .replies import json_body
 
@@ -99,7 +99,7 @@ def routes(directory: Directory) -> list[web.RouteDef]:
         _need_key(request)
         name = request.match_info["verb"]
         if name not in VERBS:
-            raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no accounts:{name}", 501, "UNIMPLEMENTED")
+            raise unserved(f"accounts:{name}")
         return web.json_response(VERBS[name](directory, await json_body(request)))
 
     async def projects(request: web.Request) -> web.Response:
@@ -121,7 +121,7 @@ def routes(directory: Directory) -> list[web.RouteDef]:
         _need_key(request)
         name = request.path.removeprefix("/identitytoolkit.googleapis.com/")
         if name not in _ASKED:
-            raise AuthRefused(f"NOT_IMPLEMENTED : local auth has no {name}", 501, "UNIMPLEMENTED")
+            raise unserved(f"second factors ({name})" if "/accounts/mfa" in name else name)
         return web.json_response(_ASKED[name])
 
     async def revoke(request: web.Request) -> web.Response:

@@ -6,10 +6,14 @@ from aiohttp import web
 
 from . import fields, mail
 from .directory import Directory
-from .errors import AuthRefused, ensure
+from .errors import AuthRefused, ensure, unserved
 from .fields import Body
 from .replies import json_body
 
+_NO_POPUP = (
+    "Sign-in by popup or redirect loads a page from the internet, which local auth does not have. "
+    'Sign in by credential: signInWithCredential(auth, GoogleAuthProvider.credential(\'{"sub": "..."}\')).\n'
+)
 _ADDRESS_MODES = {"verifyEmail", "recoverEmail", "verifyAndChangeEmail"}
 
 
@@ -39,7 +43,11 @@ def routes(directory: Directory) -> list[web.RouteDef]:
     async def action(request: web.Request) -> web.StreamResponse:
         return _act(directory, request)
 
+    async def popup(request: web.Request) -> web.Response:
+        return web.Response(text=_NO_POPUP, status=501)
+
     return [
+        web.get("/emulator/auth/{page:handler|iframe}", popup),
         web.delete(f"{base}/accounts", clear),
         web.get(f"{base}/oobCodes", mailed),
         web.get(f"{base}/verificationCodes", texted),
@@ -66,7 +74,7 @@ def _configure(directory: Directory, body: Body) -> None:
     sign_in, privacy = body.get("signIn") or {}, body.get("emailPrivacyConfig") or {}
     ensure(isinstance(sign_in, dict) and isinstance(privacy, dict), "Invalid JSON payload received.")
     if fields.flag(sign_in, "allowDuplicateEmails"):
-        raise AuthRefused("NOT_IMPLEMENTED : local auth has one account per e-mail", 501, "UNIMPLEMENTED")
+        raise unserved("two accounts of one e-mail")
     private = fields.flag(privacy, "enableImprovedEmailPrivacy")
     directory.email_privacy = directory.email_privacy if private is None else private
 

@@ -22,6 +22,11 @@ class AuthRefused(Exception):
         return {"error": {**error, "status": self.label} if self.label else error}
 
 
+def unserved(what: str) -> AuthRefused:
+    """The refusal of what local auth does not have, by name."""
+    return AuthRefused(f"NOT_IMPLEMENTED : local auth has no {what}", 501, "UNIMPLEMENTED")
+
+
 def ensure(condition: object, message: str) -> None:
     """Raises AuthRefused with the message unless the condition holds."""
     if not condition:

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from .errors import AuthRefused, ensure
+from .errors import AuthRefused, ensure, unserved
 
 Body = dict[str, Any]
 
@@ -72,6 +72,17 @@ def claims(body: Body) -> str | None:
     ensure(isinstance(parsed, dict), "INVALID_CLAIMS")
     refuse_reserved(parsed)
     return given
+
+
+def refuse_unserved(body: Body) -> None:
+    """Raises AuthRefused if a request asks for tenants or second factors, which would otherwise be passed over."""
+    if body.get("tenantId"):
+        raise unserved("tenants (tenantId)")
+    factors = body.get("mfa")
+    if isinstance(factors, dict):
+        factors = factors.get("enrollments")
+    if factors or body.get("mfaInfo") or body.get("mfaPendingCredential") or body.get("mfaEnrollmentId"):
+        raise unserved("second factors (mfa)")
 
 
 def refuse_reserved(parsed: Body) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from aiohttp import web
 
 from .errors import AuthRefused
-from .fields import Body
+from .fields import Body, refuse_unserved
 
 _LOG = logging.getLogger(__name__)
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -57,7 +57,7 @@ async def refusals(request: web.Request, handler: Handler) -> web.StreamResponse
 
 
 async def json_body(request: web.Request) -> Body:
-    """The JSON object a request carries; raises AuthRefused on anything else."""
+    """The JSON object a request carries; raises AuthRefused on anything else, and on what is not served."""
     raw = await request.read()
     try:
         body = json.loads(raw or b"{}")
@@ -65,4 +65,5 @@ async def json_body(request: web.Request) -> Body:
         raise AuthRefused("Invalid JSON payload received.", 400, "INVALID_ARGUMENT") from None
     if not isinstance(body, dict):
         raise AuthRefused("Invalid JSON payload received. Expected an object.", 400, "INVALID_ARGUMENT")
+    refuse_unserved(body)
     return body

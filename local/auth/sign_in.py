@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from . import fields, passwords, tokens
 from .accounts import Account, Provider
 from .directory import Directory
-from .errors import AuthRefused, ensure
+from .errors import AuthRefused, ensure, unserved
 from .fields import Body
 
 _KIND = "identitytoolkit#"
@@ -49,6 +49,7 @@ def with_custom_token(directory: Directory, body: Body) -> Body:
     token = fields.text(body, "token")
     ensure(token, "MISSING_CUSTOM_TOKEN")
     said = _custom_token(token or "")
+    fields.refuse_unserved({"tenantId": said.get("tenant_id")})
     uid, claims = said.get("uid"), said.get("claims") or {}
     ensure(isinstance(uid, str) and 0 < len(uid) <= 128, "INVALID_CUSTOM_TOKEN : missing uid")
     ensure(isinstance(claims, dict), "INVALID_CUSTOM_TOKEN : claims are no object")
@@ -92,6 +93,8 @@ def _credential(body: Body) -> tuple[Provider, dict[str, Any], str]:
     provider, token = posted.get("providerId"), posted.get("id_token")
     if not provider:
         raise AuthRefused("INVALID_CREDENTIAL_OR_PROVIDER_ID : Invalid IdP response/credential: no providerId")
+    if provider.startswith(("oidc.", "saml.")):
+        raise unserved(f"{provider[:4].upper()} providers ({provider})")
     if not token:
         raise AuthRefused("INVALID_IDP_RESPONSE : no id_token (an access token cannot be looked up offline)")
     refusal = "INVALID_IDP_RESPONSE : Unable to parse id_token"

@@ -180,8 +180,56 @@ def test_the_emulators_own_endpoints_clear_and_configure(auth: AuthServer, admin
     ],
 )
 def test_what_is_not_served_is_named(auth: AuthServer, admin: firebase_admin.App, call: Any) -> None:
-    with pytest.raises(exceptions.FirebaseError, match="NOT_IMPLEMENTED"):
+    with pytest.raises(exceptions.FirebaseError, match=r"local auth has no (OIDC|SAML) providers "):
         call(admin)
+
+
+@pytest.mark.parametrize(
+    ("verb", "body", "missing"),
+    [
+        ("signUp", {"tenantId": "t1"}, "tenants"),
+        ("signInWithPassword", {"email": MAIL, "password": WORD, "tenantId": "t1"}, "tenants"),
+        ("signInWithCustomToken", {"token": '{"uid": "u1", "tenant_id": "t1"}'}, "tenants"),
+        ("update", {"mfa": {"enrollments": [{"phoneInfo": "+15550100"}]}}, "second factors"),
+        ("signInWithIdp", {"postBody": "providerId=oidc.x&id_token=%7B%22sub%22%3A%221%22%7D"}, "OIDC providers"),
+        ("signInWithIdp", {"postBody": "providerId=saml.x&SAMLResponse=x"}, "SAML providers"),
+    ],
+)
+def test_a_request_for_what_is_not_served_is_not_half_done(
+    auth: AuthServer, admin: firebase_admin.App, verb: str, body: dict[str, Any], missing: str
+) -> None:
+    answer = auth.post(verb, body)
+    assert (answer.status_code, answer.json()["error"]["status"]) == (501, "UNIMPLEMENTED")
+    assert answer.json()["error"]["message"].startswith(f"NOT_IMPLEMENTED : local auth has no {missing}")
+    assert not admin_auth.list_users(app=admin).users
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "v2/tenants"), ("POST", "v1/tenants/t1/accounts:lookup")])
+def test_an_admin_is_told_that_there_are_no_tenants(auth: AuthServer, method: str, path: str) -> None:
+    version, _, rest = path.partition("/")
+    url = f"http://{auth.address}/identitytoolkit.googleapis.com/{version}/projects/{auth.project}/{rest}"
+    answer = requests.request(method, url, headers={"Authorization": "Bearer owner"}, timeout=10)
+    assert (answer.status_code, "local auth has no tenants (tenants" in answer.text) == (501, True)
+
+
+def test_a_second_factor_is_not_imported(auth: AuthServer, admin: firebase_admin.App) -> None:
+    url = f"http://{auth.address}/identitytoolkit.googleapis.com/v1/projects/{auth.project}/accounts"
+    owner = {"Authorization": "Bearer owner"}
+    users = [
+        {"localId": "a"},
+        {"localId": "b", "mfaInfo": [{"phoneInfo": "+15550100"}]},
+        {"localId": "c", "tenantId": "t"},
+    ]
+    errors = requests.post(f"{url}:batchCreate", json={"users": users}, headers=owner, timeout=10).json()["error"]
+    assert [(one["index"], one["message"].partition(" no ")[2]) for one in errors] == [
+        (1, "second factors (mfa)"), (2, "tenants (tenantId)"),
+    ]  # fmt: skip
+    assert [user.uid for user in admin_auth.list_users(app=admin).users] == ["a"]
+
+
+def test_the_page_of_a_popup_says_what_it_cannot(auth: AuthServer) -> None:
+    answer = requests.get(f"http://{auth.address}/emulator/auth/handler", timeout=10)
+    assert (answer.status_code, "signInWithCredential" in answer.text) == (501, True)
 
 
 @pytest.mark.parametrize("path", ["v2/accounts/mfaEnrollment:start", "v2/accounts/mfaSignIn:start"])
