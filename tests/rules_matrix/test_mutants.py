@@ -109,7 +109,7 @@ def mutants() -> list[tuple[str, str]]:
         *replaced(r"\b(1|2|5)00\)", r"\g<1>99)"),
         *replaced(r"is (int|string)", "is bool"),
         *replaced(r"is int", "is number"),
-        *replaced(r"allow [^;]+;", " "),
+        *replaced(r"allow [^;]+;", "allow get: if false;"),
         *replaced(r"match /(\w+)/\{(?!_database)", r"match /\1_v2/{"),
         *replaced(r"match /([a-z]+)/\{(?=_(?!database))", r"match /{\1}/{"),
         *other_numbers(1),

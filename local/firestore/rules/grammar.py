@@ -1,6 +1,7 @@
 """The grammar of the rules language, version 2, for Lark's LALR parser with the contextual lexer.
 
-A `/` opens a path where an operand is expected and divides after one; the parser's state tells which.
+A `/` opens a path where an operand is expected and divides after one; the parser's state tells which. A `;` may be
+missing but after a `let`, as with the vendor.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from functools import cache
 from lark import Lark
 
 GRAMMAR = r"""
-start: version? function* service
-version: "rules_version" "=" STRING ";"
+start: version? function* service (service | function)*
+version: "rules_version" "=" STRING ";"?
 service: "service" dotted "{" (function | match)* "}"
 dotted: NAME ("." NAME)*
 
@@ -22,11 +23,11 @@ literal_segment: SEGMENT | "(" SEGMENT ")" -> bracketed_segment
 wildcard: "{" NAME "}"
 glob: "{" NAME "=" "**" "}"
 
-allow: "allow" methods (":" condition)? ";"
+allow: "allow" methods (":" condition)? ";"?
 condition: "if" expr
 methods: NAME ("," NAME)*
 
-function: "function" NAME "(" parameters ")" "{" let* "return" expr ";" "}"
+function: "function" NAME "(" parameters ")" "{" let* "return" expr ";"? "}"
 parameters: (NAME ("," NAME)*)?
 let: "let" NAME "=" expr ";"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from lark import Token, Transformer_NonRecursive, UnexpectedCharacters, UnexpectedInput, UnexpectedToken, v_args
@@ -73,6 +74,23 @@ def _token_span(token: Token) -> Span:
     return Span(token.line or 1, token.column or 1, start, token.end_pos or start)
 
 
+def _need_declaration(kind: str, meta: Meta, parts: list[Any]) -> None:
+    """The first part names the block; there must be something in it. Told at the brace that closes it."""
+    if len(parts) < 2:
+        brace = Span(meta.end_line, meta.end_column - 1, meta.end_pos - 1, meta.end_pos)
+        raise refuse(f"the body of a '{kind}' must contain at least one declaration", brace)
+
+
+@dataclass(frozen=True)
+class _Service:
+    """A service block; a file may hold other products' beside Firestore's."""
+
+    name: str
+    at: Span
+    functions: tuple[nodes.Function, ...]
+    matches: tuple[nodes.Match, ...]
+
+
 @v_args(meta=True)
 class _Builder(Transformer_NonRecursive[Any, nodes.File]):
     """One method per rule of the grammar; each makes one node."""
@@ -80,8 +98,13 @@ class _Builder(Transformer_NonRecursive[Any, nodes.File]):
     def start(self, meta: Meta, parts: list[Any]) -> nodes.File:
         version = next((part for part in parts if isinstance(part, str)), "1")
         functions = tuple(part for part in parts if isinstance(part, nodes.Function))
-        service_functions, matches = parts[-1]
-        return nodes.File(version, functions, service_functions, matches)
+        services = [part for part in parts if isinstance(part, _Service)]
+        ours = [service for service in services if service.name == "cloud.firestore"]
+        if not ours:
+            raise refuse(f"service {services[0].name} is not cloud.firestore", services[0].at)
+        if len(ours) > 1:
+            raise refuse("cloud.firestore is declared twice", ours[1].at)
+        return nodes.File(version, functions, ours[0].functions, ours[0].matches)
 
     def version(self, meta: Meta, parts: list[Any]) -> str:
         version = string_value(parts[0], _token_span(parts[0]))
@@ -89,11 +112,12 @@ class _Builder(Transformer_NonRecursive[Any, nodes.File]):
             raise refuse(f"unknown rules_version '{version}'", _token_span(parts[0]))
         return version
 
-    def service(self, meta: Meta, parts: list[Any]) -> tuple[Any, Any]:
+    def service(self, meta: Meta, parts: list[Any]) -> _Service:
+        _need_declaration("service", meta, parts)
         name, at = parts[0]
-        if name != "cloud.firestore":
-            raise refuse(f"service {name} is not cloud.firestore", at)
-        return (
+        return _Service(
+            name,
+            at,
             tuple(part for part in parts if isinstance(part, nodes.Function)),
             tuple(part for part in parts if isinstance(part, nodes.Match)),
         )
@@ -102,6 +126,7 @@ class _Builder(Transformer_NonRecursive[Any, nodes.File]):
         return ".".join(parts), _span(meta)
 
     def match(self, meta: Meta, parts: list[Any]) -> nodes.Match:
+        _need_declaration("match", meta, parts)
         return nodes.Match(
             _span(meta),
             parts[0],

@@ -14,6 +14,9 @@ def whole(inside: str) -> str:
     return f"rules_version = '2';\nservice cloud.firestore {{\nmatch /databases/{{_d}}/documents {{\n{inside}\n}}\n}}\n"
 
 
+ANYTHING = "match /any/{one} { allow get; }"
+
+
 def get(path: str = "t/d1", before: dict[str, object] | None = None) -> Request:
     return Request("get", path, ANN, NOW, before=before)
 
@@ -62,7 +65,14 @@ def nested(depth: int) -> str:
         (whole(chain(25)), 4, None, "more than 20 deep"),
         (whole(nested(11)), 4, None, "matches nest"),
         ("rules_version = '3';\nservice cloud.firestore { }", 1, 17, "unknown rules_version"),
-        ("rules_version = '2';\nservice firebase.storage { }", 2, 9, "not cloud.firestore"),
+        (f"rules_version = '2';\nservice firebase.storage {{ {ANYTHING} }}", 2, 9, "not cloud.firestore"),
+        (whole(ANYTHING) + whole(ANYTHING).partition("\n")[2], 7, 9, "declared twice"),
+        (whole("match /t/{id} { }"), 4, 17, "the body of a 'match' must contain"),
+        (whole("match /t/{id} { match /u/{other} {\n} }"), 5, 1, "the body of a 'match' must contain"),
+        (whole(""), 5, 1, "the body of a 'match' must contain"),
+        ("rules_version = '2';\nservice cloud.firestore { }", 2, 27, "the body of a 'service' must contain"),
+        (whole("function f() { let a = true return a; }"), 4, 29, "unexpected 'return'"),
+        (whole("match /t/{id} { allow get;; }"), 4, 27, "unexpected ';'"),
         ("rules_version = '2';\nservice cloud.firestore {", 2, 26, "unexpected end"),
         ("", 1, 1, "unexpected end"),
         ("x" * (256 * 1024 + 1), 1, 1, "larger than"),
@@ -208,3 +218,19 @@ def test_a_collection_group_needs_a_glob_over_its_parents(pattern: str, path: st
 def test_garbage_is_refused_with_a_place(text: str) -> None:
     with pytest.raises(RulesSyntaxError):
         Rules.load(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rules_version = '2' service cloud.firestore { match /databases/{d}/documents { %s } }",
+        "service firebase.storage { match /b/{b} { allow read } } "
+        "service cloud.firestore { match /databases/{d}/documents { %s } }",
+        "service cloud.firestore { match /databases/{d}/documents { %s } } function t() { return true }",
+    ],
+)
+def test_what_may_be_left_out_or_stand_beside(text: str) -> None:
+    inside = "match /t/{id} { allow get: if resource == null allow list match /u/{v} { allow get } }"
+    rules = Rules.load(text.replace("%s", inside))
+    assert rules.allows(get(), nothing).allowed
+    assert not rules.allows(get("t/d1", before={}), holding("t/d1", {})).allowed
