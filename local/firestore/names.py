@@ -20,8 +20,9 @@ PathKey: TypeAlias = tuple[SegmentKey, ...]
 MAX_ID_BYTES = 1500
 MAX_NAME_BYTES = 6 * 1024
 _MAX_SEGMENTS = 200
+_COLLECTION = "Collection id"
 _DATABASE = re.compile(r"projects/([^/]+)/databases/([^/]+)")
-_NUMERIC_ID = re.compile(r"__id(-?\d+)__")
+_NUMERIC_ID = re.compile(r"__id(-?[1-9][0-9]{0,18})__")
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -67,7 +68,7 @@ def parent_path(database: str, name: str) -> str:
 
 
 def collection_path(parent: str, collection_id: str) -> str:
-    check_id(collection_id, "Collection id")
+    check_id(collection_id, _COLLECTION)
     return f"{parent}/{collection_id}" if parent else collection_id
 
 
@@ -85,7 +86,8 @@ def check_id(segment: str, what: str) -> None:
     """Raises INVALID_ARGUMENT for an id that the service refuses."""
     if not segment or segment in {".", ".."} or "/" in segment:
         raise invalid(f'{what} "{segment}" is invalid.')
-    if len(segment) > 4 and segment.startswith("__") and segment.endswith("__") and not _NUMERIC_ID.fullmatch(segment):
+    reserved = len(segment) > 4 and segment.startswith("__") and segment.endswith("__")
+    if reserved and (what == _COLLECTION or _numeric_id(segment) is None):
         raise invalid(f'{what} "{segment}" is invalid because it is reserved.')
     if len(segment) > MAX_ID_BYTES // 4 and len(segment.encode()) > MAX_ID_BYTES:
         raise invalid(f"{what} is longer than {MAX_ID_BYTES} bytes.")
@@ -98,8 +100,15 @@ def new_id() -> str:
 
 def segment_key(segment: str) -> SegmentKey:
     """Sorts one id among its siblings."""
-    numeric = segment.startswith("__id") and _NUMERIC_ID.fullmatch(segment)
-    return (0, int(numeric.group(1))) if numeric else (1, segment.encode())
+    numeric = _numeric_id(segment)
+    return (1, segment.encode()) if numeric is None else (0, numeric)
+
+
+def _numeric_id(segment: str) -> int | None:
+    """The number that a document's id stands for, if it is one of 64 bits in its shortest form."""
+    found = _NUMERIC_ID.fullmatch(segment) if segment.startswith("__id") else None
+    number = None if found is None else int(found.group(1))
+    return number if number is not None and -(2**63) <= number < 2**63 else None
 
 
 @lru_cache(maxsize=8192)
@@ -124,7 +133,7 @@ def _relative(database: str, name: str) -> str:
 
 def _check(segments: list[str], name: str) -> None:
     for position, segment in enumerate(segments):
-        check_id(segment, "Document id" if position % 2 else "Collection id")
+        check_id(segment, "Document id" if position % 2 else _COLLECTION)
     if len(segments) > _MAX_SEGMENTS:
         raise invalid(f"Document name has more than {_MAX_SEGMENTS // 2} levels.")
     if len(name) > MAX_NAME_BYTES // 4 and len(name.encode()) > MAX_NAME_BYTES:

@@ -22,6 +22,7 @@ NAN_KEY: Key = (NUMBER, 0, 0)
 MAX_DEPTH = 20
 MAX_DOCUMENT_BYTES = 1024 * 1024
 _MAX_FIELD_BYTES = 1500
+_MAX_VALUE_BYTES = MAX_DOCUMENT_BYTES - 89
 
 
 def order_key(value: pb.Value) -> Key:
@@ -128,13 +129,19 @@ def check_elements(elements: Iterable[pb.Value]) -> None:
 def _map_size(fields: Any, depth: int) -> int:
     size = 0
     for name in fields:
-        length = len(name.encode())
-        if not length or length > _MAX_FIELD_BYTES:
-            raise invalid(f'Field name "{name[:60]}" must have 1 to {_MAX_FIELD_BYTES} bytes.')
-        if length > 4 and name.startswith("__") and name.endswith("__") and not _marks_vector(name, fields):
-            raise invalid(f'Field name "{name}" is invalid because it is reserved.')
+        length = len(name) if _marks_vector(name, fields) else check_field_name(name)
         size += length + 1 + _size(fields[name], depth)
     return size
+
+
+def check_field_name(name: str) -> int:
+    """Its bytes; raises INVALID_ARGUMENT for a name that no field may have."""
+    length = len(name.encode())
+    if not length or length > _MAX_FIELD_BYTES:
+        raise invalid(f'Field name "{name[:60]}" must have 1 to {_MAX_FIELD_BYTES} bytes.')
+    if length > 4 and name.startswith("__") and name.endswith("__"):
+        raise invalid(f'Field name "{name}" is invalid because it is reserved.')
+    return length
 
 
 def _marks_vector(name: str, fields: Any) -> bool:
@@ -144,7 +151,7 @@ def _marks_vector(name: str, fields: Any) -> bool:
 def _size(value: pb.Value, depth: int) -> int:
     kind = value.WhichOneof("value_type")
     if kind == "string_value":
-        return len(value.string_value.encode()) + 1
+        return _bounded(len(value.string_value.encode())) + 1
     if kind in _FIXED_SIZES:
         return _FIXED_SIZES[kind]
     if kind in _CHECKED_SIZES:
@@ -154,8 +161,14 @@ def _size(value: pb.Value, depth: int) -> int:
     if depth > MAX_DEPTH:
         raise invalid(f"Maps and arrays may be nested {MAX_DEPTH} levels deep at most.")
     if kind == "map_value":
-        return 1 + _map_size(value.map_value.fields, depth + 1)
-    return 1 + sum(_size(element, depth + 1) for element in value.array_value.values)
+        return _map_size(value.map_value.fields, depth + 1)
+    return sum(_size(element, depth + 1) for element in value.array_value.values)
+
+
+def _bounded(size: int) -> int:
+    if size > _MAX_VALUE_BYTES:
+        raise invalid(f"A value is longer than {_MAX_VALUE_BYTES} bytes.")
+    return size
 
 
 def _time_size(value: pb.Value) -> int:
@@ -186,7 +199,7 @@ def _reference_size(value: pb.Value) -> int:
 _FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799
 _FIXED_SIZES: dict[str | None, int] = {"null_value": 1, "boolean_value": 1, "integer_value": 8, "double_value": 8}
 _CHECKED_SIZES: dict[str | None, Callable[[pb.Value], int]] = {
-    "bytes_value": lambda value: len(value.bytes_value),
+    "bytes_value": lambda value: _bounded(len(value.bytes_value)),
     "timestamp_value": _time_size,
     "geo_point_value": _point_size,
     "reference_value": _reference_size,

@@ -95,6 +95,8 @@ class ListenSession:
 
     def _add(self, target: pb.Target) -> None:
         target_id = target.target_id or max(self._targets, default=0) + 1
+        if target_id < 0:
+            raise invalid(f"Target id {target_id} is not positive.")
         if target_id in self._targets:
             raise invalid(f"Target id {target_id} is already in use on this stream.")
         self._send_change(_ADD, [target_id])

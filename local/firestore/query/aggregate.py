@@ -18,6 +18,7 @@ from local.firestore.fields import FieldPath
 from local.firestore.query.plan import Plan
 from local.firestore.query.run import Found, run
 from local.firestore.storage.store import Reader
+from local.firestore.values import check_field_name
 
 _MAX_AGGREGATIONS = 5
 _INTEGERS = range(-(2**63), 2**63)
@@ -42,6 +43,7 @@ def read_aggregations(messages: Sequence[pb.Aggregation]) -> list[Aggregation]:
     wanted: list[Aggregation] = []
     unnamed = count(1)
     for message in messages:
+        check_field_name(message.alias or "unnamed")
         one = _read(message, message.alias or f"field_{next(unnamed)}")
         if any(other.alias == one.alias for other in wanted):
             raise invalid(f"Aggregation aliases contain duplicate alias: {one.alias}")
@@ -71,7 +73,10 @@ def _read(message: pb.Aggregation, alias: str) -> Aggregation:
         return Aggregation(alias, kind, None, up_to)
     if kind not in {"sum", "avg"}:
         raise invalid("An aggregation must be count, sum or avg.")
-    return Aggregation(alias, kind, field_paths.parse(getattr(message, kind).field.field_path), None)
+    path = field_paths.parse(getattr(message, kind).field.field_path)
+    if path == field_paths.NAME:
+        raise invalid(f"Aggregation {kind} cannot be used on __name__.")
+    return Aggregation(alias, kind, path, None)
 
 
 def _compute(one: Aggregation, found: list[Found]) -> pb.Value:

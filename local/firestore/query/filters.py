@@ -85,11 +85,11 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
-def read_filter(message: pb.Filter) -> Tree | None:
+def read_filter(message: pb.Filter) -> Tree:
     """Takes a Filter message apart; raises INVALID_ARGUMENT."""
     kind = message.WhichOneof("filter_type")
     if kind is None:
-        return None
+        raise invalid("A filter must be composite, of a field, or unary.")
     if kind == "composite_filter":
         return _read_group(message.composite_filter)
     return _read_unary(message.unary_filter) if kind == "unary_filter" else _read_condition(message.field_filter)
@@ -151,10 +151,10 @@ def predicate(tree: Tree | None) -> Predicate:
     return lambda candidate: all(part(candidate) for part in parts)
 
 
-def _read_group(message: pb.CompositeFilter) -> Tree | None:
+def _read_group(message: pb.CompositeFilter) -> Tree:
     if message.op not in {1, 2}:
         raise invalid("A composite filter needs the operator AND or OR.")
-    parts = tuple(part for part in map(read_filter, message.filters) if part is not None)
+    parts = tuple(map(read_filter, message.filters))
     if not parts:
         raise invalid("A composite filter needs at least one filter.")
     return parts[0] if len(parts) == 1 and message.op == 1 else Group("AND" if message.op == 1 else "OR", parts)
@@ -171,6 +171,8 @@ def _read_unary(message: pb.UnaryFilter) -> Condition:
 def _read_condition(message: pb.FieldFilter) -> Condition:
     if message.op not in _FIELD_OPS:
         raise invalid("A field filter needs an operator.")
+    if message.value.WhichOneof("value_type") is None:
+        raise invalid("A field filter needs a value.")
     condition = Condition(field_paths.parse(message.field.field_path), _FIELD_OPS[message.op], message.value)
     if condition.op in {"in", "not-in", "array-contains-any"}:
         _check_list(condition)

@@ -66,7 +66,7 @@ def make_plan(database: str, parent: str, query: pb.StructuredQuery) -> Plan:
     if query.HasField("find_nearest"):
         raise not_here("vector search (find_nearest)")
     scope = _scope(names.parent_path(database, parent), query)
-    tree = filters.read_filter(query.where)
+    tree = filters.read_filter(query.where) if query.HasField("where") else None
     conditions = list(filters.conditions(tree))
     _check_conditions(tree, conditions)
     # What can never match has no say: neither in the order, nor in what goes with what.

@@ -6,6 +6,7 @@ which the published protocol file lacks: it arrives as unknown field 5.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from local.firestore.values import check_document, check_written
 from local.firestore.write import transforms
 
 VERIFY_FIELD = 5
+_MAX_TRANSFORMS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,11 @@ def read_intents(database: str, writes: Iterable[pb.Write]) -> list[Intent]:
     """Takes the writes of one commit apart; raises INVALID_ARGUMENT, also for what cannot stand in one commit."""
     intents = [read_intent(database, write) for write in writes]
     _check_sequence(intents)
+    steps = Counter[str]()
+    for intent in intents:
+        steps[intent.path] += len(intent.steps)
+        if steps[intent.path] > _MAX_TRANSFORMS:
+            raise invalid(f"Cannot apply more than {_MAX_TRANSFORMS} field transforms to a document in one commit.")
     return intents
 
 

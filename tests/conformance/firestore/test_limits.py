@@ -51,6 +51,12 @@ def _set(service: Service, path: str, fields: dict[str, Any] | None = None) -> i
         ("c/____", 200),
         ("c/__x", 200),
         ("c/__id7__", 200),
+        ("c/__id-9223372036854775808__", 200),
+        ("c/__id9223372036854775808__", 400),
+        ("c/__id0__", 400),
+        ("c/__id07__", 400),
+        ("c/__id\u0667__", 400),
+        ("__id7__/d", 400),
         ("c/ !\"#$%&'()*+,-:;<=>?@[]^_`{|}~", 200),
         ("/".join(["a"] * 200), 200),
         ("/".join(["a"] * 202), 400),
@@ -77,6 +83,33 @@ def test_maps_nest_twenty_deep(service: Service, depth: int, status: int) -> Non
     for _ in range(depth):
         value = {"mapValue": {"fields": {"m": value}}}
     assert _set(service, "c/d", {"m": value}) == status
+
+
+@pytest.mark.parametrize(
+    ("value", "status"),
+    [
+        ({"stringValue": "x" * 1_048_487}, 200),
+        ({"stringValue": "x" * 1_048_488}, 400),
+        ({"stringValue": "é" * 524_244}, 400),
+        ({"bytesValue": "A" * 1_397_983}, 200),
+        ({"bytesValue": "A" * 1_397_984}, 400),
+        ({"mapValue": {"fields": {"m": {"stringValue": "x" * 1_048_488}}}}, 400),
+        ({"arrayValue": {"values": [{"stringValue": "x" * 700_000}, {"stringValue": "x" * 348_490}]}}, 200),
+    ],
+    ids=["text", "longer text", "text of two bytes", "bytes", "longer bytes", "in a map", "together"],
+)
+def test_a_value_has_89_bytes_less_than_a_document(service: Service, value: dict[str, Any], status: int) -> None:
+    assert _set(service, "c/d", {"f": value}) == status
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 400)])
+def test_a_map_and_an_array_weigh_what_is_in_them(service: Service, more: int, status: int) -> None:
+    text = {"stringValue": "x" * 500_000}
+    document = 32 + (16 + 2 + 2)  # and its name, c/d
+    a_map, an_array = 2 + (2 + 500_001), 2 + 1
+    rest = {"stringValue": "x" * (1_048_576 - document - a_map - an_array + more)}
+    fields = {"m": {"mapValue": {"fields": {"a": text}}}, "l": {"arrayValue": {"values": [rest]}}}
+    assert _set(service, "c/d", fields) == status
 
 
 def test_times_are_kept_in_microseconds_rounded_down(service: Service, client: Any) -> None:
@@ -148,6 +181,56 @@ def test_lists_of_filters_have_a_limit(client: Any, op: str, most: int) -> None:
     too_many = firestore.FieldFilter("n", op, list(range(most + 1)))
     with pytest.raises(exceptions.InvalidArgument):
         list(client.collection("c").where(filter=too_many).stream())
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {},
+        {"fieldFilter": {"field": {"fieldPath": "x"}, "op": "EQUAL"}},
+        {"fieldFilter": {"field": {"fieldPath": "x"}, "value": {"integerValue": "1"}}},
+        {"unaryFilter": {"field": {"fieldPath": "x"}}},
+        {"compositeFilter": {"op": "AND", "filters": [{}]}},
+        {"compositeFilter": {"filters": [{"unaryFilter": {"op": "IS_NULL", "field": {"fieldPath": "x"}}}]}},
+    ],
+    ids=str,
+)
+def test_a_filter_that_is_none_is_refused(service: Service, where: dict[str, Any]) -> None:
+    query = {"structuredQuery": {"from": [{"collectionId": "c"}], "where": where}}
+    assert _call(service, "POST", ":runQuery", query) == INVALID
+
+
+@pytest.mark.parametrize(
+    "aggregations",
+    [
+        [],
+        [{}],
+        [{"alias": "__x__", "count": {}}],
+        [{"alias": "a", "count": {}}, {"alias": "a", "count": {}}],
+        [{"sum": {}}],
+        [{"avg": {"field": {"fieldPath": "__name__"}}}],
+        [{"count": {"upTo": "-1"}}],
+    ],
+    ids=str,
+)
+def test_an_aggregation_that_is_none_is_refused(service: Service, aggregations: list[Any]) -> None:
+    query = {"structuredQuery": {"from": [{"collectionId": "c"}]}, "aggregations": aggregations}
+    assert _call(service, "POST", ":runAggregationQuery", {"structuredAggregationQuery": query}) == INVALID
+
+
+@pytest.mark.ours_only("the emulator does not count transforms")
+@pytest.mark.parametrize(("counts", "status"), [([500], 200), ([501], 400), ([250, 250], 200), ([250, 251], 400)])
+def test_a_document_takes_500_transforms_in_a_commit(service: Service, counts: list[int], status: int) -> None:
+    name = f"{service.root}/c/d"
+    writes = [
+        {"update": {"name": name}, "updateMask": {}, "updateTransforms": _increments(f"f{number}_", count)}
+        for number, count in enumerate(counts)
+    ]
+    assert _call(service, "POST", ":commit", {"writes": writes})[0] == status
+
+
+def _increments(prefix: str, count: int) -> list[dict[str, Any]]:
+    return [{"fieldPath": f"{prefix}{number}", "increment": {"integerValue": "1"}} for number in range(count)]
 
 
 def test_a_bulk_write_names_a_document_once(service: Service) -> None:

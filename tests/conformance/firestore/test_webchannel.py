@@ -174,6 +174,12 @@ def test_a_write_stream_commits_in_order_and_ends_with_the_first_refusal(service
     writer.drop()
 
 
+@pytest.mark.ours_only("the emulator says UNKNOWN")
+def test_a_target_id_below_zero_ends_the_stream(browser: Browser) -> None:
+    begin(browser, query_target(browser, -2, "c"))
+    assert browser.next()["error"]["status"] == "INVALID_ARGUMENT"
+
+
 def test_a_refused_target_leaves_the_stream_open(browser: Browser) -> None:
     bad = query_target(browser, 2, "c", where={"fieldFilter": {"field": {"fieldPath": "n"}, "op": "IN",
                                                                 "value": {"arrayValue": {}}}})  # fmt: skip

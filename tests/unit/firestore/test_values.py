@@ -63,8 +63,8 @@ def test_projecting_everything_keeps_everything(content: Any) -> None:
 
 
 def test_a_document_of_exactly_a_mebibyte_is_the_largest() -> None:
-    # Path c/d: 2 + 2 + 16, document 32, field name 2, string 1.
-    room = 1024 * 1024 - 4 - 16 - 32 - 2 - 1
-    check_document("c/d", value({"f": "x" * room}).map_value.fields)
+    # Path c/d: 2 + 2 + 16, document 32, two fields with a name of 2 and a string's 1.
+    room = 1024 * 1024 - 4 - 16 - 32 - 2 * (2 + 1) - 500_000
+    check_document("c/d", value({"f": "x" * room, "g": "x" * 500_000}).map_value.fields)
     with pytest.raises(FirestoreError):
-        check_document("c/d", value({"f": "x" * (room + 1)}).map_value.fields)
+        check_document("c/d", value({"f": "x" * (room + 1), "g": "x" * 500_000}).map_value.fields)
