@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-_REDACTED = "UkVEQUNURUQ="  # what the vendor shows instead of a hash; its presence tells the SDK a password exists
+REDACTED = "UkVEQUNURUQ="  # what the vendor shows instead of a hash; its presence tells the SDK a password exists
 
 
 @dataclass
@@ -88,7 +88,7 @@ class Account:
             displayName=self.display_name,
             photoUrl=self.photo_url,
             phoneNumber=self.phone,
-            passwordHash=_REDACTED if self.password else None,
+            passwordHash=REDACTED if self.password else None,
             passwordUpdatedAt=self.password_changed_ms,
             providerUserInfo=self.identities() or None,
             validSince=str(self.valid_since),

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from aiohttp import web
 
 from . import fields, mail, tokens
+from .accounts import REDACTED, Account
 from .bringing_in import bring_in
 from .client_door import updated
 from .directory import Directory
@@ -38,14 +39,19 @@ def lookup(directory: Directory, body: Body) -> Body:
 
 
 def update(directory: Directory, body: Body) -> Body:
-    account = directory.existing(fields.text(body, "localId"))
+    account = _named(directory, body)
     return updated(directory.change(account, body, admin=True).shown())
 
 
 def delete(directory: Directory, body: Body) -> Body:
-    account = directory.existing(fields.text(body, "localId"))
+    account = _named(directory, body)
     directory.store.delete([account.uid])
     return {"kind": "identitytoolkit#DeleteAccountResponse"}
+
+
+def _named(directory: Directory, body: Body) -> Account:
+    ensure(fields.text(body, "localId"), "MISSING_LOCAL_ID")
+    return directory.existing(fields.text(body, "localId"))
 
 
 def delete_many(directory: Directory, body: Body) -> Body:
@@ -92,6 +98,11 @@ def session_cookie(directory: Directory, body: Body) -> Body:
     return {"sessionCookie": cookie}
 
 
+def _exported(account: Account) -> Body:
+    """As lookup shows it; who has a password has a salt, which is told as little as the hash."""
+    return {**account.shown(), **({"salt": REDACTED} if account.password else {})}
+
+
 def page(directory: Directory, limit: str, token: str) -> Body:
     """One page of all accounts, in order of their ids."""
     ensure(limit.isdigit() and 0 < int(limit) <= _PAGE, "INVALID_PAGE_SELECTION")
@@ -100,7 +111,7 @@ def page(directory: Directory, limit: str, token: str) -> Body:
     except (binascii.Error, UnicodeDecodeError):
         raise AuthRefused("INVALID_PAGE_SELECTION") from None
     found = directory.store.page(after, int(limit))
-    answer: Body = {"kind": "identitytoolkit#DownloadAccountResponse", "users": [one.shown() for one in found]}
+    answer: Body = {"kind": "identitytoolkit#DownloadAccountResponse", "users": [_exported(one) for one in found]}
     if len(found) == int(limit):
         answer["nextPageToken"] = base64.urlsafe_b64encode(found[-1].uid.encode()).decode()
     return answer

@@ -19,6 +19,7 @@ Verb: TypeAlias = Callable[[Directory, Body], Body]
 
 def lookup(directory: Directory, body: Body) -> Body:
     """The account the ID token belongs to."""
+    ensure(fields.text(body, "idToken"), "MISSING_ID_TOKEN")
     account, _ = directory.bearer(body)
     return {"kind": "identitytoolkit#GetAccountInfoResponse", "users": [account.shown()]}
 
@@ -53,6 +54,7 @@ def updated(shown: Body) -> Body:
 
 def delete(directory: Directory, body: Body) -> Body:
     """Removes the account the ID token belongs to."""
+    ensure(fields.text(body, "idToken"), "MISSING_ID_TOKEN")
     account, _ = directory.bearer(body)
     directory.store.delete([account.uid])
     return {"kind": "identitytoolkit#DeleteAccountResponse"}

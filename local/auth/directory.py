@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import fields, passwords, tokens
-from .accounts import Account
+from .accounts import Account, Provider
 from .codes import Codes, MailedCode
 from .errors import AuthRefused, ensure
 from .fields import Body
@@ -44,10 +44,11 @@ class Directory:
 
     def create(self, body: Body, *, admin: bool) -> Account:
         """Adds an account from the fields of signUp; an admin may choose its id and state. Not safe twice."""
-        uid = (fields.text(body, "localId") if admin else None) or new_uid()
+        ensure(admin or not fields.text(body, "localId"), "UNEXPECTED_PARAMETER : User ID")
+        uid = fields.text(body, "localId") or new_uid()
         account = Account(uid, self.millis(), valid_since=self.seconds())
         ensure(not fields.text(body, "email") or fields.text(body, "password") or admin, "MISSING_PASSWORD")
-        ensure(fields.text(body, "email") or not fields.text(body, "password"), "MISSING_EMAIL")
+        ensure(fields.text(body, "email") or not fields.text(body, "password") or admin, "MISSING_EMAIL")
         self._apply(account, body, admin=admin)
         self.store.insert(account)
         return account
@@ -58,6 +59,8 @@ class Directory:
         self._apply(changed, body, admin=admin)
         for attribute in fields.texts(body, "deleteAttribute"):
             _forget(changed, attribute)
+        if admin and (link := body.get("linkProviderUserInfo")) is not None:
+            self._link(changed, link)
         unlinked = set(fields.texts(body, "deleteProvider"))
         changed.providers = [provider for provider in changed.providers if provider.provider not in unlinked]
         if "phone" in unlinked:
@@ -90,6 +93,19 @@ class Directory:
         if (since := body.get("validSince")) is not None:
             ensure(str(since).isdigit(), "INVALID_VALID_SINCE")
             account.valid_since = int(since)
+
+    def _link(self, account: Account, link: object) -> None:
+        """Gives the account another provider's identity; one of each provider, and each identity to one account."""
+        if not isinstance(link, dict):
+            raise AuthRefused("Invalid value at 'linkProviderUserInfo'")
+        provider, subject = fields.text(link, "providerId") or "", fields.text(link, "rawId") or ""
+        ensure(provider, "MISSING_PROVIDER_ID")
+        ensure(subject, "MISSING_RAW_ID")
+        known = self.store.by_identity(provider, subject)
+        ensure(known is None or known.uid == account.uid, "FEDERATED_USER_ID_ALREADY_LINKED")
+        name, picture = fields.text(link, "displayName"), fields.text(link, "photoUrl")
+        others = [one for one in account.providers if one.provider != provider]
+        account.providers = [*others, Provider(provider, subject, fields.email(link), name, picture)]
 
     def find(self, body: Body) -> list[Account]:
         """Every account that the localId, email or phoneNumber lists of an admin lookup name, once each."""

@@ -126,3 +126,61 @@ def test_the_admin_door_needs_the_owner(auth: AuthServer) -> None:
         answer = requests.post(url, json={"localId": uid, "disableUser": True}, headers=headers, timeout=10)
         assert answer.status_code in (400, 401, 403)
     assert "users" in auth.post("lookup", {"idToken": token}).json()
+
+
+def test_an_account_may_have_a_password_and_no_address(auth: AuthServer, admin: firebase_admin.App) -> None:
+    uid = admin_auth.create_user(password=WORD, app=admin).uid
+    [listed] = admin_auth.list_users(app=admin).users
+    assert (listed.uid, listed.email) == (uid, None)
+    assert listed.password_hash
+    assert listed.password_salt
+
+
+def test_a_browser_cannot_choose_its_id(auth: AuthServer, admin: firebase_admin.App) -> None:
+    answer = auth.post("signUp", {"localId": "chosen"})
+    assert (answer.status_code, answer.json()["error"]["message"]) == (400, "UNEXPECTED_PARAMETER : User ID")
+    assert not admin_auth.list_users(app=admin).users
+
+
+def test_an_admin_links_and_unlinks_a_provider(auth: AuthServer, admin: firebase_admin.App) -> None:
+    uids = [admin_auth.create_user(app=admin).uid for _ in range(2)]
+    google = {"providerId": "google.com", "rawId": "g-1", "email": MAIL, "displayName": "Ann"}
+    assert _update(auth, {"localId": uids[0], "linkProviderUserInfo": google}).status_code == 200
+    found = admin_auth.get_users([admin_auth.ProviderIdentifier("google.com", "g-1")], app=admin).users
+    assert [(user.uid, [one.provider_id for one in user.provider_data]) for user in found] == [
+        (uids[0], ["google.com"])
+    ]  # fmt: skip
+    credential = {"postBody": "providerId=google.com&id_token=%7B%22sub%22%3A%22g-1%22%7D"}
+    assert auth.post("signInWithIdp", credential).json()["localId"] == uids[0]
+    assert refusal(_update(auth, {"localId": uids[1], "linkProviderUserInfo": google})) == (
+        "FEDERATED_USER_ID_ALREADY_LINKED"
+    )
+    admin_auth.update_user(uids[0], providers_to_delete=["google.com"], app=admin)
+    assert not admin_auth.get_user(uids[0], app=admin).provider_data
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "MISSING_LOCAL_ID"),
+        ({"localId": "nobody"}, "USER_NOT_FOUND"),
+        ({"localId": "{uid}", "linkProviderUserInfo": {"rawId": "1"}}, "MISSING_PROVIDER_ID"),
+        ({"localId": "{uid}", "linkProviderUserInfo": {"providerId": "google.com"}}, "MISSING_RAW_ID"),
+    ],
+)
+def test_an_update_that_makes_no_sense_is_refused(
+    auth: AuthServer, admin: firebase_admin.App, body: dict[str, object], message: str
+) -> None:
+    uid = admin_auth.create_user(app=admin).uid
+    named = {**body, "localId": uid} if body.get("localId") == "{uid}" else body
+    assert refusal(_update(auth, named)) == message
+
+
+@pytest.mark.parametrize("verb", ["lookup", "delete"])
+def test_a_browser_says_who_it_is(auth: AuthServer, verb: str) -> None:
+    assert refusal(auth.post(verb, {})) == "MISSING_ID_TOKEN"
+
+
+def _update(auth: AuthServer, body: dict[str, object]) -> requests.Response:
+    url = f"http://{auth.address}/identitytoolkit.googleapis.com/v1/projects/{auth.project}/accounts:update"
+    return requests.post(url, json=body, headers={"Authorization": "Bearer owner"}, timeout=10)
