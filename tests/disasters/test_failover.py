@@ -13,6 +13,7 @@ import pytest
 
 from local import postgres
 from local.postgres import Postgres
+from local.processes import with_parent
 from sync.db import edit
 from sync.errors import DatabaseUnavailable
 from sync.verify import verify
@@ -35,7 +36,7 @@ class Standby:
             *runner.prefix, str(runner.bin / "pg_basebackup"), "-d", primary.url("postgres"), "-D", str(self.data),
             "-R", "-X", "stream", "-c", "fast", "--no-sync",
         ]  # fmt: skip
-        subprocess.run(command, check=True, capture_output=True, timeout=60, **runner.popen)
+        subprocess.run(with_parent(command, runner.owner), check=True, capture_output=True, timeout=60)
         self.start()
 
     def start(self, port: int | None = None) -> None:
