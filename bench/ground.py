@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import random
 import shutil
@@ -117,7 +118,7 @@ def interleave(arms: dict[str, Callable[[], float]], rounds: int, *, seed: int =
 def spread(values: list[float]) -> dict[str, float]:
     """Minimum, median, p99 and maximum."""
     ordered = sorted(values)
-    p99 = ordered[min(len(ordered) - 1, round(0.99 * len(ordered)))]
+    p99 = ordered[math.ceil(0.99 * len(ordered)) - 1]
     figures = {"min": ordered[0], "p50": statistics.median(ordered), "p99": p99, "max": ordered[-1]}
     return {name: round(value, 3) for name, value in figures.items()}
 
