@@ -14,7 +14,7 @@ from bench.servers import vendors_emulator
 from local.firestore import server
 from tests.differential.firestore.compare import Difference, differences, signature
 from tests.differential.firestore.explained import REASONS
-from tests.differential.firestore.player import play
+from tests.differential.firestore.player import VENDORS_ATTEMPTS, play
 from tests.differential.firestore.program import Program
 from tests.differential.firestore.programs import KINDS, draw
 from tests.differential.firestore.recorded import record
@@ -53,7 +53,7 @@ def _compare(options: argparse.Namespace, ours: str, theirs: str) -> int:
     counts, sorts = Counter[str](), Counter[str]()
     for kind, seed in track(seeds, console=Console(stderr=True)):
         program = draw(kind, seed)
-        for each in differences(program, play(ours, program), play(theirs, program)):
+        for each in differences(program, play(ours, program), play(theirs, program, VENDORS_ATTEMPTS)):
             counts[each.reason.name if each.reason else "UNEXPLAINED"] += 1
             if each.reason is None:
                 _show(each, sorts, options.most)
@@ -77,7 +77,7 @@ def _record(ours: str, theirs: str) -> int:
     for seed in track(range(_SEARCHED_SEEDS), console=Console(stderr=True)):
         for kind in KINDS:
             program = draw(kind, seed)
-            answers = play(theirs, program)
+            answers = play(theirs, program, VENDORS_ATTEMPTS)
             found = differences(program, play(ours, program), answers)
             new = {each.reason.name for each in found if each.reason} - shown
             if new or seed < _RECORDED_SEEDS:
