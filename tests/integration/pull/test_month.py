@@ -13,6 +13,8 @@ from sync.limits import LIMITS
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 
+pytestmark = pytest.mark.timeout(600)  # a month takes half a minute, and several on a busy machine
+
 DAYS = 30
 SEED = int(os.environ.get("LIVESPEND_SEED", "20261201"))
 
