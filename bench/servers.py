@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from local import emulator
 from local.postgres import free_port
+from local.processes import with_parent
 
 # Signed in is enough: what rules cost is no part of these figures, that they are asked is.
 RULES = """rules_version = '2';
@@ -66,7 +67,7 @@ def _rules_file(rules: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _running(command: list[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(with_parent(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         until = time.monotonic() + 30
         while not _answers(port):

@@ -26,6 +26,7 @@ from local.stack import ROOT, PortIsBusy, Stack, is_running, stop_on_signals
 EMAIL = "demo@livespend.test"
 PASSWORD = "livespend"
 _DEFAULT_PORT = 5002
+_WITH_EMULATOR = "with-emulator"  # the demo on the vendor's emulator has a state of its own below the other's
 
 
 def main(arguments: list[str]) -> int:
@@ -58,7 +59,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def _reset(state: Path) -> int:
-    if is_running(state):
+    if is_running(state) or is_running(state / _WITH_EMULATOR):
         print(f"The demo is running on {state}: stop it with Ctrl-C first.", file=sys.stderr)
         return 1
     shutil.rmtree(state, ignore_errors=True)
@@ -68,7 +69,7 @@ def _reset(state: Path) -> int:
 
 def _demo(state: Path, port: int, *, with_emulator: bool) -> int:
     console = Console()
-    state = state / "with-emulator" if with_emulator else state
+    state = state / _WITH_EMULATOR if with_emulator else state
     if is_running(state):
         console.print(f"[red]The demo is already running on {state}.[/] Stop it with Ctrl-C, or choose --state.")
         return 1

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import SHOTS
 from tests.fixtures.firestore import FirestoreServer
+
+pytestmark = pytest.mark.ours_only("the page of documents that only ours has")
 
 
 def test_the_page_shows_documents_as_they_come_change_and_go(

@@ -25,6 +25,7 @@ from tests.conformance.firestore.process import Process
 from tests.conformance.firestore.wire import Browser, Shown, http_call, query_target, random_id, rest_path
 from tests.fixtures.firestore import owner_client
 
+pytestmark = pytest.mark.ours_only("how our own process takes garbage")
 PROJECT = "demo-bad-input"
 DATABASE = f"projects/{PROJECT}/databases/(default)"
 ROOT = f"{DATABASE}/documents"

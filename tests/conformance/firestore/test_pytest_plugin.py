@@ -6,6 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.ours_only("the plugin that starts ours")
 _TESTS = """
 pytest_plugins = ["local.firestore.pytest_plugin"]
 

@@ -23,6 +23,7 @@ from tests.conformance.firestore.process import Process
 from tests.conformance.firestore.wire import Browser, query_target
 from tests.fixtures.firestore import owner_client
 
+pytestmark = pytest.mark.ours_only("the emulator keeps nothing over a restart")
 PROJECT = "demo-livespend"
 _CURRENT = 3
 

@@ -7,8 +7,12 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pytest
+
 from tests.conformance.firestore.process import Process
 from tests.conformance.firestore.soak import Soak
+
+pytestmark = pytest.mark.ours_only("the soak of our own process")
 
 
 def test_no_listener_misses_a_step_and_none_is_left_behind(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tests.conformance.firestore.conftest import Events
 from tests.conformance.firestore.wire import http_call
 from tests.fixtures.firestore import FirestoreServer, owner_client
 
+pytestmark = pytest.mark.ours_only("export and import in our own format")
 VALUES = {
     "text": "é\u2028\"", "whole": -(2**63), "real": 1e-310, "none": None, "yes": True, "bytes": b"\x00\xff",
     "when": datetime(2026, 11, 21, 1, 2, 3, 456789, tzinfo=UTC), "where": GeoPoint(1.5, -2.5),

@@ -20,6 +20,7 @@ from tests.differential.firestore.player import VENDORS_ATTEMPTS, play
 from tests.differential.firestore.programs import KINDS, draw
 from tests.differential.firestore.recorded import recorded
 
+pytestmark = pytest.mark.ours_only("plays on ours and the emulator by itself")
 DOCS = Path(__file__).parents[3] / "docs" / "local-firestore.md"
 SEEDS = int(os.environ.get("DIFFERENTIAL_SEEDS", "1"))
 FROM = int(os.environ.get("DIFFERENTIAL_FROM", "1000"))

@@ -27,13 +27,15 @@ DEMO = [sys.executable, "-m", "workers.cli", "demo"]
 class Demo:
     """One launcher on one state folder."""
 
-    def __init__(self, state: Path, port: int) -> None:
+    def __init__(self, state: Path, port: int, *, with_emulator: bool) -> None:
         self.state, self.port = state, port
+        self.options = ["--firestore", "emulator"] if with_emulator else []
+        self.own_state = state / "with-emulator" if with_emulator else state
         self.log = state.with_suffix(".log")
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> dict[str, Any]:
-        command = [*DEMO, "--state", str(self.state), "--port", str(self.port)]
+        command = [*DEMO, "--state", str(self.state), "--port", str(self.port), *self.options]
         self._from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
@@ -47,7 +49,7 @@ class Demo:
         self.process.wait(60)
 
     def record(self) -> dict[str, Any]:
-        return dict(json.loads((self.state / "stack.json").read_text()))
+        return dict(json.loads((self.own_state / "stack.json").read_text()))
 
     def said(self) -> str:
         """What this start printed, not an earlier one."""
@@ -55,8 +57,8 @@ class Demo:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Demo]:
-    one = Demo(tmp_path / "state", free_port())
+def demo(tmp_path: Path, on_emulator: bool) -> Iterator[Demo]:
+    one = Demo(tmp_path / "state", free_port(), with_emulator=on_emulator)
     yield one
     if one.process and one.process.poll() is None:
         one.end(signal.SIGINT)
@@ -99,6 +101,7 @@ def test_ctrl_c_stops_everything_that_was_started(demo: Demo):
     assert demo.record()["processes"] == {}
 
 
+@pytest.mark.ours_only("the emulator keeps nothing over a restart")
 def test_state_survives_a_kill_of_the_launcher_and_nobody_is_left_behind(demo: Demo):
     first = demo.start()
     held = contents(first)
@@ -112,6 +115,7 @@ def test_state_survives_a_kill_of_the_launcher_and_nobody_is_left_behind(demo: D
     assert "linking a bank" not in demo.said()
 
 
+@pytest.mark.ours_only("the emulator keeps nothing over a restart")
 def test_state_survives_a_kill_of_every_process_at_once(demo: Demo):
     first = demo.start()
     held = contents(first)

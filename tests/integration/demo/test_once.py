@@ -22,8 +22,9 @@ def once(*arguments: str) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in USERS.glob("*.json")))
-def test_a_custom_user_arrives_whole_on_both_sides(name: str):
-    code, outcome = once("--user-file", str(USERS / name))
+def test_a_custom_user_arrives_whole_on_both_sides(name: str, on_emulator: bool):
+    firestore = "emulator" if on_emulator else "local"
+    code, outcome = once("--user-file", str(USERS / name), "--firestore", firestore)
 
     assert outcome.get("problems") == [], outcome
     assert code == 0

@@ -108,6 +108,7 @@ def test_a_category_of_a_name_that_firestore_never_takes_hides_two_documents_onl
     assert database.sql("select path from changes") == []
 
 
+@pytest.mark.ours_only("the emulator takes 4 MiB by gRPC, the service 10 MiB")
 def test_a_request_that_is_too_large_is_sent_in_parts(books, mirrored, gate, assert_mirrored):
     ada = books()
     mirrored()

@@ -79,6 +79,7 @@ def test_nothing_in_the_broker_is_a_secret_neither_queued_nor_kept(run: Run) -> 
     assert run.search().in_redis(run.stack.broker.url()) == []
 
 
+@pytest.mark.ours_only("every document of every owner, which takes an endpoint of ours")
 def test_no_document_is_or_holds_a_secret(run: Run) -> None:
     documents = requests.get(f"http://{run.stack.firestore}/_local/documents", timeout=30).json()
 
