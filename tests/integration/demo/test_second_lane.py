@@ -14,10 +14,8 @@ from tests.fixtures.lane import pytest_configure
 ROOT = Path(__file__).parents[3]
 PIECE = (
     "tests/integration/mirror/test_write_counts.py::test_a_category_change_is_two_writes",
-    "tests/integration/intents/test_feed.py::test_a_commit_that_deletes_and_is_not_answered_applies_nothing_twice",
     "tests/integration/intents/test_feed.py::test_a_silent_listener_is_opened_anew_without_any_poll",
-    "tests/disasters/test_ambiguous_commits.py::test_a_delayed_update_cannot_win_over_a_newer_one",
-    "tests/rules_matrix/test_open_listeners.py",
+    "tests/rules_matrix/test_open_listeners.py::test_an_open_listener_ends_with_the_membership[months]",
 )
 
 
@@ -29,7 +27,7 @@ def test_a_short_piece_of_the_second_lane() -> None:
         assert (done.returncode, emulator.MISSING in done.stderr) == (4, True)
     else:
         assert done.returncode == 0, done.stdout
-        assert "7 passed; 0 left out" in done.stdout
+        assert "3 passed; 0 left out" in done.stdout
 
 
 def test_without_the_emulator_the_lane_says_so_and_ends(
