@@ -10,16 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tests.unit.mirror.model import (
+    broken_promise,
+    first_state,
+    successors,
+)
+from tests.unit.mirror.model_world import (
     HEAD,
     ONE,
     TWO,
     Flaws,
     Script,
     State,
-    broken_promise,
-    first_state,
     marked_anew,
-    successors,
 )
 
 

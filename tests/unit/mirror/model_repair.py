@@ -12,6 +12,14 @@ from collections.abc import Iterator
 
 from sync.changes import Version
 from tests.unit.mirror.model import (
+    broken_promise,
+    successors,
+)
+from tests.unit.mirror.model_plan import (
+    digest_of,
+    head_digest,
+)
+from tests.unit.mirror.model_world import (
     HEAD,
     ONE,
     TWO,
@@ -20,12 +28,8 @@ from tests.unit.mirror.model import (
     Doc,
     Flaws,
     State,
-    broken_promise,
     contents_of,
-    digest_of,
-    head_digest,
     marked_anew,
-    successors,
 )
 
 _ODD = b"somebody's"

@@ -12,17 +12,21 @@ from collections.abc import Iterator
 
 from sync.changes import Live
 from tests.unit.mirror.model import (
+    successors,
+    went_back,
+)
+from tests.unit.mirror.model_plan import (
+    digest_of,
+    head_digest,
+)
+from tests.unit.mirror.model_world import (
     HEAD,
     ONE,
     Flaws,
     Life,
     State,
     contents_of,
-    digest_of,
-    head_digest,
     marked_anew,
-    successors,
-    went_back,
 )
 
 ONE_2 = "users/u/categories_v2/one"

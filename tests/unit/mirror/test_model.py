@@ -6,6 +6,13 @@ import pytest
 
 from tests.unit.mirror import model_erase, model_repair, model_shapes
 from tests.unit.mirror.model import (
+    broken_promise,
+    explore,
+    explore_from,
+    first_state,
+    successors,
+)
+from tests.unit.mirror.model_world import (
     HEAD,
     MADE_AND_TAKEN,
     ONE,
@@ -16,9 +23,7 @@ from tests.unit.mirror.model import (
     Life,
     Script,
     State,
-    explore,
-    explore_from,
-    first_state,
+    marked_anew,
 )
 
 STILL: tuple[str | None, ...] = ("A",)
@@ -37,6 +42,21 @@ SCHEDULES = [
 ]
 
 
+def unmade(script: Script, crashes: int) -> State:
+    """Both documents are marked and not there yet; one mirror, and whoever comes after it."""
+    start = first_state(script, 0, crashes)
+    head = start.store[:1]
+    return marked_anew(start._replace(store=head, held=head, mirrors=start.mirrors[:1]), ONE, TWO)
+
+
+def test_what_a_dead_mirror_has_made_beside_a_part_that_is_claimed_is_not_forgotten():
+    """Read with the head that it has moved; removed before its own claim it would stay for ever (rule 2.5)."""
+    states, broken = explore_from(unmade((STILL, TAKEN), 1), Flaws(), successors, broken_promise)
+
+    assert broken is None
+    assert states > 100
+
+
 @pytest.mark.parametrize(("script", "cuts", "crashes"), SCHEDULES)
 def test_no_schedule_shows_anything_older_or_leaves_a_difference_unmarked(script: Script, cuts: int, crashes: int):
     states, broken = explore(script, cuts=cuts, crashes=crashes)
@@ -46,6 +66,7 @@ def test_no_schedule_shows_anything_older_or_leaves_a_difference_unmarked(script
 
 
 FLAWS = [
+    pytest.param(Flaws(learned_when_sent=True), (THERE_AND_BACK, NEVER), id="update times are read when it is sent"),
     pytest.param(Flaws(no_guard=True), (STILL, MADE_AND_TAKEN), id="no head guards what is absent"),
     pytest.param(Flaws(skip_unchanged=True), (THERE_AND_BACK, NEVER), id="unchanged content is not written"),
     pytest.param(Flaws(acknowledge_any_version=True), (THERE_AND_BACK, NEVER), id="marks are deleted by path"),
@@ -113,10 +134,16 @@ def changing(script: tuple[str | None, ...], changes: int, cuts: int = 0) -> Sta
     return first_state((script, NEVER), cuts, 0)._replace(life=Life(steps=changes))
 
 
+def two_made(changes: int) -> State:
+    """Two documents are marked and not there yet: one mirror may claim them in parts while the row changes."""
+    return unmade((STILL, STILL), 0)._replace(life=Life(steps=changes))
+
+
 LIVES = [
     pytest.param(changing(EDITED, 1), id="built beside an edit"),
     pytest.param(changing(STILL, 3, cuts=1), id="built, turned to, or dropped, a commit cut off"),
     pytest.param(changing(STILL, 6), id="the whole life, and back"),
+    pytest.param(two_made(2), id="turned while two are made"),
 ]
 
 
@@ -131,6 +158,7 @@ def test_no_change_of_shape_shows_another_state_or_leaves_anything(start: State)
 MISSHAPEN = [
     pytest.param(Flaws(acknowledge_any_epoch=True), changing(MADE, 2), id="7.2: acknowledged under another epoch"),
     pytest.param(Flaws(drop_without_heads=True), changing(STILL, 3), id="7.3: dropped without moving heads"),
+    pytest.param(Flaws(turn_beside_marks=True), two_made(2), id="7.4: turned beside marks"),
     pytest.param(Flaws(older_of_two=True), changing(EDITED, 1), id="7.6: the older of two marks"),
 ]
 
