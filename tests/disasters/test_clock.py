@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -30,6 +31,27 @@ def test_mirrors_whose_clocks_disagree_overwrite_nothing_newer(
         ada.categorize(rows[number], "TRAVEL")
         ada.add(1)
         Mirror(at(mirror_deps(mirror_month_interval_seconds=1.0), clock)).run(until_clean=True)
+
+    assert_mirrored()
+
+
+def test_a_clock_that_jumps_under_a_running_mirror_neither_hurries_nor_holds_it(
+    books, mirror_deps, assert_mirrored
+) -> None:
+    """Forward and back between any two looks at it; the pace is kept by a clock that does not jump."""
+    ada = books()
+    rows = ada.add(4)
+    dice = random.Random(7)
+    deps = dataclasses.replace(
+        mirror_deps(mirror_month_interval_seconds=0.2),
+        now=lambda: datetime.now(UTC) + dice.choice([*DAYS, timedelta()]),
+    )
+    for number in range(4):
+        ada.categorize(rows[number], "TRAVEL")
+        ada.add(1)
+        mirror = Mirror(deps)
+        mirror.run(until_clean=True)
+        assert mirror.counts["drift"] == 0
 
     assert_mirrored()
 

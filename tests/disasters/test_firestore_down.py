@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from itertools import pairwise
 
 import grpc
@@ -25,6 +26,36 @@ def test_firestore_away_costs_time_and_bounded_marks(books, running_mirror, gate
 
     eventually(clean, 40)
     assert database.sql("select count(*) from changes") == [(0,)]
+
+
+def test_a_slow_firestore_is_waited_for_and_edits_meanwhile_are_one_commit(
+    books, running_mirror, gate, database, eventually, clean, assert_mirrored
+):
+    """It answers, long after it was asked: nobody sends the same again, and other users do not wait for it."""
+    ada, bob = books("ada"), books("bob")
+    (row,), (other,) = ada.add(1), bob.add(1)
+    mirror = running_mirror(host=gate.address, sweep_seconds=0.1)
+    eventually(clean)
+    answer = threading.Event()
+
+    def slow(seen) -> None:
+        if any(path.startswith("users/ada") for path in seen.paths):
+            assert answer.wait(30)
+
+    gate.before = slow
+    sent = len(gate.seen)
+    ada.categorize(row, "TRAVEL")
+    eventually(lambda: len(gate.seen) > sent)
+    for number in range(20):
+        ada.annotate(row, f"note {number}")
+    bob.annotate(other, "not behind ada")
+    eventually(lambda: database.sql("select owner from owners where dirty") == [("users/ada",)])
+    answer.set()
+    eventually(clean)
+
+    assert sum(ada.path("transactions", row) in seen.paths for seen in gate.seen[sent:]) == 2
+    assert (mirror.counts["unknown"], mirror.counts["read"], mirror.counts["drift"]) == (0, 0, 0)
+    assert_mirrored()
 
 
 def test_while_firestore_is_away_it_is_asked_ever_more_seldom(books, running_mirror, gate, eventually, clean):
