@@ -7,6 +7,7 @@
     python3 dev.py test         setup, then all tests; arguments go to pytest
     python3 dev.py soak         setup, then random histories with disasters for an hour (SOAK_MINUTES=60)
     python3 dev.py soak-firestore   setup, then 200 listeners and 20 writers on the local Firestore (SOAK_MINUTES=10)
+    python3 dev.py prove-rules  setup, then every rule of docs/consistency.md broken in a copy: its test has to fail
     python3 dev.py check        setup, then linters, types, import contract, migrations, locks, compose file
     python3 dev.py lock         write the locks anew after a change of pyproject.toml
 
@@ -48,6 +49,7 @@ def main(arguments):
         "test": test,
         "soak": lambda rest: soak("tests.oracle.soak"),
         "soak-firestore": lambda rest: soak("tests.conformance.firestore.soak"),
+        "prove-rules": prove_rules,
         "check": check,
         "lock": lambda rest: lock(),
     }
@@ -110,6 +112,12 @@ def soak(module):
     """Lives through random histories until SOAK_MINUTES are over or something differs."""
     setup()
     return subprocess.call([os.path.join(BIN, "python"), "-m", module])
+
+
+def prove_rules(arguments):
+    """Breaks each rule of docs/consistency.md in a copy of the tree and runs the test that has to fail then."""
+    setup()
+    return subprocess.call([os.path.join(BIN, "python"), "-m", "tests.mutants.prove"] + arguments)
 
 
 def check(arguments):

@@ -92,6 +92,23 @@ def test_a_delayed_deletion_cannot_take_away_what_was_restored_since(books, mirr
     assert_mirrored()
 
 
+def test_a_delayed_deletion_of_what_moves_no_total_cannot_take_it_away_either(
+    books, mirrored, gate, assert_mirrored, database
+):
+    """No month and no head is written with what restores it: the deletion's own precondition is all there is."""
+    ada = books()
+    mirrored()
+    path = ada.path("accounts", ada.account)
+    database.sql("update accounts set removed_at = now()")
+    mirror_that_dies_unanswered(mirrored, gate)
+    assert path in gate.held[0].paths
+    database.sql("update accounts set removed_at = null")
+    mirrored()
+
+    assert gate.release() == [grpc.StatusCode.FAILED_PRECONDITION]
+    assert_mirrored()
+
+
 def test_a_delayed_first_head_cannot_replace_the_head(books, mirrored, gate, assert_mirrored, database):
     books()
     mirror_that_dies_unanswered(mirrored, gate)

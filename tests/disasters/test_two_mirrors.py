@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 
 import psycopg2
 
+from sync.session import Session
 from tests.fixtures.mirror import Books
 
 
@@ -76,3 +78,21 @@ def write(url: str, person: Books, rows: list[str]) -> None:
                 ("update entries set note = %s where id = %s", (f"note {number}", row)),
             ]))  # fmt: skip
     connection.close()
+
+
+def test_a_mirror_that_hangs_holds_no_user_for_ever(
+    books, mirrored, running_mirror, assert_mirrored, database, eventually, clean
+):
+    """Its session lives and holds the lock; it does nothing. Once the owner is overdue another takes it without."""
+    ada = books()
+    (row,) = ada.add(1)
+    mirrored()
+    with contextlib.closing(Session(database.url("mirror"))) as hung:
+        assert [taken.locked for taken in hung.take({"users/ada": False}, 10)] == [True]
+        running_mirror(sweep_seconds=0.1)
+        ada.annotate(row, "shown")
+        ada.sql("update owners set dirty_since = now() - interval '1 hour' where dirty")
+
+        eventually(clean)
+
+    assert_mirrored()

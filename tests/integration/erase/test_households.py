@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sync import erase
+from sync import erase, erasures
 from tests.integration.database.test_row_security import uid
-from tests.integration.erase.conftest import Scene, everywhere
+from tests.integration.erase.conftest import WAIT, Scene, everywhere
 from tests.integration.erase.test_erase import erased
 
 
@@ -38,3 +38,22 @@ def test_an_erasure_waits_for_what_households_still_have_to_delete(scene: Scene)
     sql("update changes set number = 0")
 
     assert erase.drive(scene.deps, erasure).problem == "mirror-not-clean"
+
+
+def test_a_member_document_that_comes_back_is_found_by_the_last_reading(scene: Scene) -> None:
+    """It lies below the household, not below the user: the rules would let its holder read what the others share."""
+    home, sql = uid("bob", "home"), scene.database.sql
+    sql("insert into household_members (household_id, user_id, shares_all) values (%s, %s, true)", home, scene.user)
+    scene.mirrored()
+    erasure = scene.ask()
+    scene.drive(erasure)
+    member = scene.firestore.client().document(f"households/{home}/members/{scene.user}")
+    assert not member.get().exists
+    member.set({"role": "member"})
+
+    scene.drive(erasure, scene.after(seconds=WAIT + 1))
+    told = scene.drive(erasure, scene.after(seconds=2 * WAIT + 60))
+
+    assert told.step == "done"
+    assert not member.get().exists
+    assert erasures.find(scene.deps, erasure).record["deleted"]["cameBack"] == {"documents": 1}

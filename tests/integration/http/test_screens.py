@@ -148,6 +148,16 @@ def test_a_repair_marks_the_days_rows_the_month_and_what_the_page_shows(house: H
     assert marked == {"months/2026-11", *(f"transactions/{entry}" for entry in (kept, other_day, ghost))}
 
 
+def test_who_asks_for_a_repair_is_audited_next(house: House, alice: Person):
+    """What the ledger never had is found by reading all that is there."""
+    owner = f"users/{alice.user_id}"
+    house.database.sql("insert into mirror_audits (owner, audited_at, full_at) values (%s, now(), now())", owner)
+
+    alice("POST", "/api/repairs", {"month": "2026-11", "days": [], "shown": []})
+
+    assert house.database.sql("select owner, audited_at, full_at from mirror_audits") == [(owner, None, None)]
+
+
 def test_repairs_are_bounded_per_user(house: House, alice: Person, bob: Person):
     body = {"month": "2026-11", "days": [], "shown": []}
     answers = [alice("POST", "/api/repairs", body) for _ in range(21)]

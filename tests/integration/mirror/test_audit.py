@@ -258,6 +258,26 @@ def test_a_document_that_hides_under_another_month_is_different_not_missing(
     assert_mirrored()
 
 
+def test_what_only_a_partial_reading_missed_is_not_called_missing(
+    books, mirrored, bench, firestore_server, read_once, monkeypatch, database
+):
+    """It says to be of a month that counts right, because another one of that month is gone: only its name finds it."""
+    monkeypatch.setattr(audit_counts, "BY_MONTH_FROM", 50)
+    ada = books()
+    (january,) = ada.add(20, on="2026-01-05")[:1]
+    ada.add(20, on="2026-02-05")
+    (march,) = ada.add(20, on="2026-03-05")[:1]
+    mirrored()
+    transactions(firestore_server, ada).document(march).update({"month": "2026-01"})
+    transactions(firestore_server, ada).document(january).delete()
+    auditing = bench()
+    read_once()
+
+    auditing.audit()
+
+    assert database.sql("select path, kind from mirror_repairs") == [(ada.path("transactions", march), "different")]
+
+
 def test_an_owner_with_marks_is_not_judged_by_counts(books, mirrored, bench, read_once, database):
     ada = books()
     ada.add(40)

@@ -141,3 +141,27 @@ def test_the_watermark_rises_only_when_no_mark_is_left(books, database, mirror_c
     ada.add(1)
     with mirror_connection, mirror_connection.cursor() as cursor:
         assert {one.mark.path for one in read_marks(cursor, ["users/ada"], 10)} == marks(database).keys() != set()
+
+
+def test_an_owner_whose_counter_is_held_is_looked_at_again_at_once(
+    books, running_mirror, database, eventually, clean, gate
+):
+    """The writer that held it may have marked nothing: no bell rings, and the sweep is an hour away."""
+    ada = books()
+    (row,) = ada.add(1)
+    running_mirror(host=gate.address, sweep_seconds=3600)
+    eventually(clean)
+    writer = connect(database.url())
+
+    def hold(_: object) -> None:
+        with writer.cursor() as cursor:
+            cursor.execute("select from owners where owner = 'users/ada' for update")
+
+    gate.after = hold
+    ada.annotate(row, "shown")
+    eventually(lambda: database.sql("select count(*) from changes") == [(0,)])
+    assert database.sql("select dirty from owners") == [(True,)]
+    writer.rollback()
+
+    eventually(clean)
+    writer.close()

@@ -23,10 +23,12 @@ def test_a_poison_row_is_replaced_in_the_commit_that_carries_the_rest(
     mirrored()
     rows = ada.add(30)
     database.sql("update transactions set name = 'cursed' where entry_id = %s", rows[7])
-    gate.before = refuse_cursed
+    accepted: list[Seen] = []
+    gate.before, gate.after = refuse_cursed, accepted.append
 
     mirrored(host=gate.address)
 
+    assert [len(seen.paths) for seen in accepted] == [32]  # while it was narrowed nothing was applied in parts
     documents = firestore_server.documents()
     poison = documents[ada.path("transactions", rows[7])]
     assert {"version", "month", "date", "unshowable"} == poison.keys()
@@ -37,6 +39,30 @@ def test_a_poison_row_is_replaced_in_the_commit_that_carries_the_rest(
     assert [(ada.path("transactions", rows[7]), "invalid-argument")] == [row[:2] for row in parked]
     assert "cursed" in parked[0][2]
     assert database.sql("select path from changes") == []
+
+
+def test_an_update_time_ahead_of_a_restored_servers_clock_is_no_poison(
+    books, mirrored, gate, database, assert_mirrored
+):
+    """It is refused as an invalid argument, too; once it was read anew the same content is taken."""
+    ada = books()
+    (row,) = ada.add(1)
+    mirrored()
+    database.sql("update mirror_state set update_time = '2126-01-01' where path = %s", ada.path("transactions", row))
+    refused = []
+
+    def refuse(seen: Seen) -> None:
+        if any(write.current_document.update_time.seconds > 4_000_000_000 for write in seen.request.writes):
+            refused.append(seen.paths)
+            raise Refusal(grpc.StatusCode.INVALID_ARGUMENT, "update_time cannot be in the future")
+
+    gate.before = refuse
+    ada.annotate(row, "taken")
+    mirrored(host=gate.address)
+
+    assert len(refused) == 1
+    assert database.sql("select path from parked_documents") == []
+    assert_mirrored()
 
 
 def test_a_newer_mark_unparks(books, mirrored, gate, database, assert_mirrored):

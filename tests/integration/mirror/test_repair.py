@@ -203,6 +203,34 @@ def test_what_moves_on_between_the_snapshot_and_the_repair_is_left_alone(
     assert_mirrored()
 
 
+def test_a_repair_waits_for_a_writer_and_then_leaves_what_it_has_marked(
+    books, mirrored, lines, firestore_server, database, assert_mirrored, eventually
+):
+    """It begins with the counter, which the writer holds: what it then sees is what the writer left."""
+    ada = books()
+    rows = ada.add(2)
+    mirrored()
+    reading, writing, firestore = lines
+    firestore_server.client().document(ada.path("transactions", rows[0])).update({"name": "Forged"})
+    comparison = compare_owner(reading, firestore, "users/ada", ReadTally())
+    before = database.sql("select * from mirror_state order by path")
+    writer = connect(database.url())
+    with writer, writer.cursor() as cursor:
+        cursor.execute("update entries set note = 'edited' where id = %s", (rows[0],))
+        repairing = threading.Thread(target=repair, args=(writing, comparison))
+        repairing.start()
+        eventually(lambda: database.sql(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        ) == [(1,)])  # fmt: skip
+    repairing.join(20)
+    writer.close()
+
+    assert comparison.repaired == []
+    assert database.sql("select * from mirror_state order by path") == before
+    mirrored()
+    assert_mirrored()
+
+
 def test_two_reconcilers_at_once_repair_once(books, mirrored, lines, firestore_server, database, assert_mirrored):
     ada = books()
     rows = ada.add(3)
