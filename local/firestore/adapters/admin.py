@@ -1,7 +1,7 @@
 """Endpoints beside the service's own: the emulator's (clear, load rules) and ours (`/_local/...`) for tests.
 
-They carry no CORS headers: a page in a browser cannot read them. Whoever reaches the port may use them, which is
-why the server listens on the loopback address unless told otherwise.
+Pages from elsewhere are turned away (http.py). Whoever else reaches the port may use them, which is why the server
+listens on the loopback address unless told otherwise.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The HTTP/1.1 application: WebChannel, REST and admin endpoints, with the CORS that browsers want.
 
 The SDK sends credentials, so the origin is echoed (`*` would be refused by the browser), errors included, and a
-preflight gets back the headers that it asks for.
+preflight gets back the headers that it asks for. The emulator's endpoints and ours ask for no credentials: a page from
+elsewhere, which must not empty the database, is turned away; one of this machine may use the emulator's.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -22,7 +24,8 @@ from local.firestore.rpc.writes import too_large
 # Ten megabytes of protobuf may be thrice that as the JSON of a form.
 _MAX_BODY = 32 * 1024 * 1024
 _BODY_SECONDS = 30.0
-_PRIVATE = ("/_local/", "/emulator/")
+_EMULATORS, _OURS = "/emulator/", "/_local/"
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _log = logging.getLogger(__name__)
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -37,7 +40,9 @@ def application(webchannel: WebChannel, rest: Rest, admin: Admin, viewer: Viewer
 
 @web.middleware
 async def _preflight(request: web.Request, handler: _Handler) -> web.StreamResponse:
-    if request.method == "OPTIONS" and not request.path.startswith(_PRIVATE):
+    if request.path.startswith((_EMULATORS, _OURS)) and not _is_from_here(request):
+        return refusal(FirestoreError(Code.PERMISSION_DENIED, "Pages from elsewhere may not use this endpoint."))
+    if request.method == "OPTIONS" and not request.path.startswith(_OURS):
         return web.Response(status=204)
     return await handler(request)
 
@@ -78,7 +83,11 @@ async def _whole_body(request: web.Request, handler: _Handler) -> web.StreamResp
 
 async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
     origin = request.headers.get("Origin")
-    if origin is None or request.path.startswith(_PRIVATE):
+    if (
+        origin is None
+        or request.path.startswith(_OURS)
+        or (request.path.startswith(_EMULATORS) and not _is_from_here(request))
+    ):
         return
     response.headers["Access-Control-Allow-Origin"] = origin
     response.headers["Access-Control-Allow-Credentials"] = "true"
@@ -88,3 +97,16 @@ async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Access-Control-Allow-Methods"] = "GET, POST, PATCH, PUT, DELETE, OPTIONS"
         response.headers["Access-Control-Allow-Headers"] = request.headers.get("Access-Control-Request-Headers", "")
         response.headers["Access-Control-Max-Age"] = "600"
+        if "Access-Control-Request-Private-Network" in request.headers:
+            response.headers["Access-Control-Allow-Private-Network"] = "true"
+
+
+def _is_from_here(request: web.Request) -> bool:
+    """Whether no page asks, or one of this machine or of this server."""
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return True
+    try:
+        return urlsplit(origin).hostname in {*_LOOPBACK, urlsplit(f"//{request.host}").hostname}
+    except ValueError:
+        return False

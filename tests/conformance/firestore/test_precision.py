@@ -147,3 +147,28 @@ def test_browsers_get_their_own_origin_back_and_the_local_endpoints_none(service
     assert sent["Access-Control-Allow-Headers"] == "x-odd"
     _, _, sent = Browser.headers_of(service.address, "GET", "/_local/documents", {"Origin": ORIGIN})
     assert "Access-Control-Allow-Origin" not in sent
+
+
+@pytest.mark.ours_only("the emulator lets every page in")
+@pytest.mark.parametrize(
+    ("origin", "welcome"),
+    [
+        ("http://localhost:5173", True),
+        ("https://127.0.0.1", True),
+        ("http://[::1]:3000", True),
+        ("https://example.com", False),
+        ("http://localhost.example.com", False),
+        ("http://[", False),
+        ("null", False),
+    ],
+)
+def test_pages_of_this_machine_may_use_the_emulators_endpoints(service: Service, origin: str, welcome: bool) -> None:
+    rules = f"/emulator/v1/projects/{service.project}:securityRules"
+    documents = f"/emulator/v1/projects/{service.project}/databases/(default)/documents"
+    for method, path in (("PUT", rules), ("DELETE", documents)):
+        asked = {"Origin": origin, "Access-Control-Request-Method": method}
+        status, _, sent = Browser.headers_of(service.address, "OPTIONS", path, asked)
+        assert (status, sent.get("Access-Control-Allow-Origin")) == ((204, origin) if welcome else (403, None))
+    for path in ("/_local/documents", "/_local/faults"):
+        status, _, sent = Browser.headers_of(service.address, "GET", path, {"Origin": origin})
+        assert (status, "Access-Control-Allow-Origin" in sent) == (200 if welcome else 403, False)
