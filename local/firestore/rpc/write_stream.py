@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from local.firestore import pb
 from local.firestore.clock import stamp
+from local.firestore.errors import invalid
 from local.firestore.names import check_database
 from local.firestore.rpc.call import Call, Site
 from local.firestore.rpc.writes import apply, check_size
@@ -27,11 +28,18 @@ class WriteSession:
 
     async def receive(self, request: pb.WriteRequest) -> None:
         """Takes a request in; the next one must wait for it. Raises FirestoreError when the stream must end."""
+        if request.stream_id:
+            raise invalid(f'There is no write stream "{request.stream_id}" to resume.')
         if self._site is None:
+            if request.writes:
+                raise invalid("The first request of a write stream must not hold writes.")
             self._site = self._call.within(check_database(request.database))
             self._send(pb.WriteResponse(stream_id=secrets.token_hex(8), stream_token=self._token()))
             return
-        if not request.writes:
+        if request.database not in ("", self._site.database.name):
+            raise invalid("A write stream writes to one database.")
+        if not request.writes:  # what a client sends last
+            self._send(pb.WriteResponse(stream_token=self._token()))
             return
         check_size(request)
         results, time = await apply(self._site, request.writes)

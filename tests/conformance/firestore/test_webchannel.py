@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -171,6 +172,37 @@ def test_a_write_stream_commits_in_order_and_ends_with_the_first_refusal(service
     assert client.document("c/a").get().to_dict() == {"n": 1}
     writer.send({"streamToken": hello["streamToken"], "writes": [update]})
     assert writer.next()["error"]["status"] == "ALREADY_EXISTS"
+    writer.drop()
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [{"writes": [{"delete": "{root}/c/a"}]}],
+        [{"streamId": "unknown"}],
+        [{}, {"streamId": "unknown"}],
+        [{}, {"database": "projects/demo-other/databases/(default)", "writes": [{"delete": "{root}/c/a"}]}],
+        [{}, {"writes": [{}]}],
+    ],
+    ids=str,
+)
+def test_a_write_stream_refuses_what_its_protocol_does_not_allow(service: Service, messages: list[Any]) -> None:
+    writer = Browser(service.address, service.project, "Write", authorization="owner")
+    first, *later = json.loads(json.dumps(messages).replace("{root}", service.root))
+    begin(writer, first)
+    answer = writer.next()
+    for message in later:
+        writer.send({"streamToken": answer["streamToken"], **message})
+        answer = writer.next()
+    assert answer["error"]["status"] == "INVALID_ARGUMENT"
+    writer.drop()
+
+
+def test_an_empty_batch_is_what_a_client_sends_last(service: Service) -> None:
+    writer = Browser(service.address, service.project, "Write", authorization="owner")
+    begin(writer, {})
+    writer.send({"streamToken": writer.next()["streamToken"], "writes": []})
+    assert sorted(writer.next()) == ["streamToken"]
     writer.drop()
 
 
