@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import gc
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
@@ -17,6 +18,8 @@ from local.firestore.serving import Server
 from local.firestore.storage.transfer import export_lines, import_lines
 
 _RULES_HELP = "security rules, read again when the file changes; without them only the admin may do anything"
+
+_kept: list[Engine] = []
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -33,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 async def _serve(options: argparse.Namespace, rules_text: str | None) -> int:
     engine = Engine(options.data, rules_text)
+    _kept.append(engine)
     if options.import_from:
         with options.import_from.open(encoding="utf-8") as lines:
             import_lines(engine, lines)
@@ -63,10 +67,16 @@ def _collect_seldom() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port: 0 to 65535")
+    return int(text)
+
+
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m local.firestore", description="A local Firestore.")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on")
-    parser.add_argument("--port", type=int, default=8080, help="0 takes a free one")
+    parser.add_argument("--port", type=_port, default=8080, help="0 takes a free one")
     parser.add_argument(
         "--rules",
         type=Path,
@@ -80,4 +90,7 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    status = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)  # everything is on disk; to take apart what is in memory would take seconds

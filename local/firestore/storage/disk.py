@@ -65,11 +65,14 @@ class SqliteDisk:
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        self._connection = sqlite3.connect(directory / "firestore.sqlite3", isolation_level=None, timeout=0)
+        file = directory / "firestore.sqlite3"
+        self._connection = sqlite3.connect(file, isolation_level=None, timeout=0)
         try:
             self._open()
         except sqlite3.OperationalError as problem:
             raise RuntimeError(f"{directory} is in use by another local Firestore: {problem}") from problem
+        except sqlite3.DatabaseError as problem:
+            raise RuntimeError(f"{file} cannot be read: {problem}") from problem
         self.epoch = self._meta("epoch") or self._new_epoch()
         self.newest = int(self._meta("newest") or 0)
 

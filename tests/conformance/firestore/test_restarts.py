@@ -142,6 +142,21 @@ def test_a_directory_is_held_by_one_process(process: Process) -> None:
     assert (second.returncode, "in use" in second.stderr) == (2, True)
 
 
+def test_a_file_that_is_no_database_keeps_the_server_from_starting(tmp_path: Path) -> None:
+    (tmp_path / "firestore.sqlite3").write_bytes(b"no database" * 1000)
+    command = [sys.executable, "-m", "local.firestore", "--port", "0", "--data", str(tmp_path)]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+    assert "firestore.sqlite3 cannot be read" in refused.stderr
+
+
+@pytest.mark.parametrize("port", ["99999", "-1", "many"])
+def test_a_port_that_is_none_is_refused(port: str) -> None:
+    command = [sys.executable, "-m", "local.firestore", f"--port={port}"]
+    refused = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert (refused.returncode, "is no port" in refused.stderr) == (2, True)
+
+
 def test_broken_rules_keep_the_server_from_starting(tmp_path: Path) -> None:
     rules = tmp_path / "broken.rules"
     rules.write_text("rules_version = '2';\nservice cloud.firestore {\n  match /a/{b} { allow read: if ; }\n}\n")
