@@ -17,19 +17,16 @@ BREAKS = [
     broken(
         "1.1", "each edit leaves a mark of its own",
         f"{_DISASTERS}/test_firestore_down.py::test_firestore_away_costs_time_and_bounded_marks",
-        _MARKS_SQL, "    on conflict (owner, path) do update", "    on conflict (owner, path, number) do update",
+        "migrations/sql/0028_single_owner.sql", "group by path order by path\n        on conflict (owner, path) do",
+        "group by path order by path\n        on conflict (owner, path, number) do",
+        Edit("migrations/sql/0028_single_owner.sql", "order by m.owner, m.path\n        on conflict (owner, path) do",
+             "order by m.owner, m.path\n        on conflict (owner, path, number) do"),
         Edit("migrations/sql/0001_tables.sql", "pk_changes primary key (owner, path)", "pk_changes primary key (owner, path, number)"),
     ),
     broken(
         "1.2", "the number is read before the counter is locked",
         "tests/integration/database/test_versions.py::test_versions_are_given_out_in_the_order_of_commits",
-        _MARKS_SQL, "        update owners set number = number + 1,",
-        "        update owners set number = before_the_lock + 1,",
-        Edit(
-            _MARKS_SQL, "    owner_turned text;",
-            "    owner_turned text;\n"
-            "    before_the_lock bigint := coalesce((select max(number) from owners where owner = any (mark_owners)), 0);",
-        ),
+        "migrations/sql/0028_single_owner.sql", "where owner = single for update;", "where owner = single;",
     ),
     broken(
         "1.3", "replayed rows mark nothing",

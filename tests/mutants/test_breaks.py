@@ -30,6 +30,17 @@ def test_what_is_edited_still_occurs_exactly_once(one: Break):
 
 
 @pytest.mark.parametrize("one", BREAKS, ids=lambda one: one.name)
+def test_what_is_edited_of_a_function_is_its_last_definition(one: Break):
+    for edit in one.edits:
+        before = (ROOT / edit.file).read_text().partition(edit.old)[0]
+        named = re.findall(r"^create (?:or replace )?function (\w+)\(", before, re.M)
+        if edit.file.startswith("migrations/sql/") and named and before.count("$$") % 2:
+            later = [file for file in (ROOT / "migrations/sql").glob("*.sql") if file.name > (ROOT / edit.file).name]
+            again = re.compile(rf"^create or replace function {named[-1]}\(", re.M)
+            assert [file.name for file in later if again.search(file.read_text())] == [], named[-1]
+
+
+@pytest.mark.parametrize("one", BREAKS, ids=lambda one: one.name)
 def test_the_test_exists_and_the_documentation_names_its_file(one: Break):
     file, _, name = one.test.partition("::")
     function = name.partition("[")[0]
