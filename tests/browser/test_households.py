@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 
 from local.person import Person
 from tests.browser.conftest import Screen
@@ -53,3 +54,88 @@ def test_two_members_see_each_others_changes_and_who_is_taken_out_sees_nothing_m
     expect(bobs.page.get_by_text("You are not a member of this household any more.")).to_be_visible()
     expect(bobs.page.locator('[data-path^="households/"]')).to_have_count(0)
     expect(adas.row(entry)).to_be_visible()
+
+
+def test_two_people_make_join_share_and_leave_a_household_on_the_page(
+    new_person: Callable[[], Person], new_screen: Callable[[], Screen]
+) -> None:
+    ada, grace = new_person(), new_person()
+    for person, name in ((ada, "Ada"), (grace, "Grace")):
+        person.introduce(name)
+        person.link_bank("user_good", "pass_good")
+        person.wait_until_mirrored()
+    adas, graces = new_screen(), new_screen()
+    adas.sign_in(ada.email, ada.password)
+    graces.sign_in(grace.email, grace.password)
+
+    # ada makes a household, shows everything and invites, without a mouse
+    inside = households(adas)
+    inside.get_by_label("Name of a new household").press_sequentially("Castle")
+    adas.page.keyboard.press("Enter")
+    expect(inside.get_by_role("heading", name="Castle")).to_be_focused()
+    inside.get_by_label("Everything").check()
+    inside.get_by_role("button", name="Save what I show").click()
+    expect(adas.page.get_by_text("Castle now sees everything of yours")).to_be_visible()
+    inside.get_by_role("button", name="Invite somebody").click()
+    code = inside.get_by_label("Code of the invitation").input_value()
+    adas.shoot("household-settings")
+
+    # grace mistypes the code, joins, and chooses one account
+    inside = households(graces)
+    field = inside.get_by_label("Code of an invitation")
+    field.fill(code[:-1])
+    graces.page.keyboard.press("Enter")
+    expect(inside.get_by_role("alert")).to_contain_text("unknown, used or expired")
+    graces.errors = [said for said in graces.errors if "404" not in said]  # a browser logs each answer of this kind
+    field.fill(code)
+    graces.page.keyboard.press("Enter")
+    expect(inside.get_by_role("heading", name="Castle")).to_be_focused()
+    inside.get_by_label("Only the accounts that I choose").check()
+    for box in inside.get_by_role("group", name="Accounts to show").get_by_role("checkbox").all():
+        box.check()
+    inside.get_by_role("button", name="Save what I show").click()
+    expect(graces.page.get_by_text(re.compile(r"Castle now sees \d+ accounts? of yours"))).to_be_visible()
+
+    # ada sees at once who came; both see what the other spends
+    expect(adas.page.get_by_role("list", name="Members")).to_contain_text("Grace")
+    for screen in (adas, graces):
+        screen.page.keyboard.press("Escape")
+        expect(screen.page.get_by_role("dialog", name="Households")).to_be_hidden()
+        expect(screen.page.get_by_role("radio", name="Castle")).to_be_checked()
+    ada.buy(amount="12.34", description="BAKERY OF ADA", pending=False)
+    grace.buy(amount="43.21", description="FLORIST OF GRACE", pending=False)
+    for screen in (adas, graces):
+        for amount, whose in (("$12.34", "Ada"), ("$43.21", "Grace")):
+            expect(shared(screen, amount)).to_contain_text(whose)
+
+    # grace leaves: nothing of hers is left with ada, and she is back with her own
+    inside = households(graces)
+    inside.get_by_role("button", name="Leave").click()
+    graces.page.get_by_role("button", name="Leave the household").click()
+    expect(graces.page.get_by_text("You have left Castle")).to_be_visible()
+    expect(shared(adas, "$43.21")).to_have_count(0)
+    expect(shared(adas, "$12.34")).to_have_count(1)
+    expect(graces.page.locator('[data-path^="households/"]')).to_have_count(0)
+    graces.page.keyboard.press("Escape")
+    expect(graces.page.get_by_role("radiogroup", name="Whose money")).to_have_count(0)
+
+    # ada dissolves it, which wants its name
+    inside = households(adas)
+    inside.get_by_role("button", name="Dissolve").click()
+    last = adas.page.get_by_role("dialog", name="Dissolve Castle?")
+    expect(last.get_by_role("button", name="Dissolve it for everybody")).to_be_disabled()
+    last.get_by_label("Type Castle to confirm").fill("Castle")
+    last.get_by_role("button", name="Dissolve it for everybody").click()
+    expect(adas.page.get_by_text("Castle is dissolved")).to_be_visible()
+    assert ada.get("/api/households")["households"] == []
+
+
+def households(screen: Screen) -> Locator:
+    screen.page.get_by_role("button", name="Households", exact=True).click()
+    dialog = screen.page.get_by_role("dialog", name="Households")
+    expect(dialog).to_be_visible()
+    return dialog
+
+
+def shared(screen: Screen, amount: str) -> Locator:
+    return screen.page.locator('[data-path^="households/"]', has_text=amount)

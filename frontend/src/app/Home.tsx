@@ -10,6 +10,7 @@ import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { AddCategory } from "@/features/categories/components/AddCategory";
 import { BuySomething } from "@/features/demo/components/BuySomething";
 import { useHouseholds } from "@/features/household/api/list-households";
+import { Households } from "@/features/household/components/Households";
 import { HouseholdSwitch } from "@/features/household/components/HouseholdSwitch";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
 import { useAcknowledgements } from "@/features/live/use-acknowledgements";
@@ -71,7 +72,7 @@ function Month() {
   const { config } = useServices();
   const { month, current, known, totals, settled, archived, choose } = useMonth();
   const accounts = useDocuments("accounts", accountSchema);
-  const households = useHouseholds();
+  const { households } = useHouseholds();
   const [household, show] = useSearchParam("household");
   const currencies = useMemo(
     () =>
@@ -90,10 +91,17 @@ function Month() {
           {config.bankUrl !== null && <BuySomething bankUrl={config.bankUrl} />}
           <AddCategory />
           <Rules />
+          <Households shown={household} onShow={show} />
         </Group>
       </Group>
       {household !== null ? (
-        <HouseholdMonth key={household} household={household} month={month} />
+        <HouseholdMonth
+          key={household}
+          household={household}
+          month={month}
+          member={households.some(({ id }) => id === household)}
+          onLeave={() => show(null)}
+        />
       ) : (
         <Grid gap="md">
           <Grid.Col span={{ base: 12, md: 5 }}>

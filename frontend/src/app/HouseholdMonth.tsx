@@ -1,4 +1,4 @@
-import { Alert, Grid } from "@mantine/core";
+import { Alert, Button, Grid, Group } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { DoorClosed } from "lucide-react";
 import { useEffect, useMemo } from "react";
@@ -12,12 +12,20 @@ import { readAs } from "@/lib/live/hooks";
 import { useShared } from "@/lib/live/shared";
 import type { Month } from "@/lib/months";
 
+export interface HouseholdMonthProps {
+  household: string;
+  month: Month;
+  /** Whether the person is in it, as far as the API has told; Firestore learns of a new member a moment later. */
+  member: boolean;
+  onLeave: () => void;
+}
+
 /** A month of what the members of a household show each other, live. */
-export function HouseholdMonth({ household, month }: { household: string; month: Month }) {
-  const months = useShared(household, "months", month);
+export function HouseholdMonth({ household, month, member, onLeave }: HouseholdMonthProps) {
+  const months = useShared(household, "months");
   const rows = useShared(household, "transactions", month);
-  const members = useShared(household, "members", month);
-  const names = useShared(household, "categories", month);
+  const members = useShared(household, "members");
+  const names = useShared(household, "categories");
   const own = useCategories();
   const categories = useMemo(() => {
     const theirs = names.documents.flatMap((one) => readAs(categorySchema, one));
@@ -32,10 +40,15 @@ export function HouseholdMonth({ household, month }: { household: string; month:
   useEffect(() => {
     if (months.refused) void queries.invalidateQueries({ queryKey: ["households"] });
   }, [months.refused, queries]);
-  if (months.refused) {
+  if (months.refused && !member) {
     return (
-      <Alert color="gray" icon={<DoorClosed size={18} />}>
-        You are not a member of this household any more.
+      <Alert color="gray" role="status" icon={<DoorClosed size={18} />}>
+        <Group justify="space-between">
+          You are not a member of this household any more.
+          <Button variant="default" size="xs" onClick={onLeave}>
+            Show my own
+          </Button>
+        </Group>
       </Alert>
     );
   }
@@ -46,7 +59,7 @@ export function HouseholdMonth({ household, month }: { household: string; month:
         <SpendPanel
           month={month}
           totals={totals && readAs(monthSchema, totals)[0]}
-          settled={months.settled}
+          settled={months.settled && !months.refused}
           categories={categories}
         />
       </Grid.Col>
@@ -55,6 +68,7 @@ export function HouseholdMonth({ household, month }: { household: string; month:
           rows={rows.documents.flatMap((one) => readAs(sharedTransactionSchema, one))}
           members={people}
           categories={categories}
+          settled={rows.settled && !rows.refused}
         />
       </Grid.Col>
     </Grid>

@@ -76,7 +76,13 @@ export const sharedTransactionSchema = v.object({
   pending: v.boolean(),
 });
 
-export const memberSchema = v.object({ version: versionSchema, displayName: v.optional(text, null) });
+export const memberSchema = v.object({
+  version: versionSchema,
+  displayName: v.optional(text, null),
+  // Open on purpose: a role that this page does not know may do nothing here.
+  role: v.optional(v.string(), "member"),
+  sharesAll: v.optional(v.boolean(), false),
+});
 
 /** What stands in the place of a transaction that the mirror could not write: it still counts, so it is shown. */
 export const unshowableSchema = v.object({ version: versionSchema, month: v.string(), date: v.optional(text, null) });

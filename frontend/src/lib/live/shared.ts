@@ -17,8 +17,8 @@ export interface Shared {
 
 const NOTHING_SHARED: Shared = { documents: [], settled: false, refused: false };
 
-/** A household's documents of one kind, of one month where they are transactions. */
-export function useShared(household: string, kind: SharedKind, month: Month): Shared {
+/** A household's documents of one kind; of transactions those of a month, and none without one. */
+export function useShared(household: string, kind: SharedKind, month: Month = ""): Shared {
   const { live } = useServices();
   const [shared, report] = useState(NOTHING_SHARED);
   useEffect(() => {

@@ -26,7 +26,7 @@ test("a shared row says whose it is, and names a member's own category", () => {
   const rows = [{ path: "households/h/transactions/t", id: "t", data }];
   render(
     <Desk store={createLiveStore()}>
-      <SharedRows rows={rows} members={new Map([["bob", "Bob"]])} categories={categories} />
+      <SharedRows rows={rows} members={new Map([["bob", "Bob"]])} categories={categories} settled />
     </Desk>,
   );
   const row = screen.getByRole("listitem");

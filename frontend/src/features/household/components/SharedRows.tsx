@@ -1,4 +1,4 @@
-import { Badge, Group, Stack, Text } from "@mantine/core";
+import { Badge, Group, Skeleton, Stack, Text } from "@mantine/core";
 import { Users } from "lucide-react";
 
 import { CategoryIcon } from "@/components/CategoryIcon";
@@ -15,17 +15,25 @@ export interface SharedRowsProps {
   /** Names of members, by their ids. */
   members: ReadonlyMap<string, string>;
   categories: Categories;
+  settled: boolean;
 }
 
 /** What the members of a household show each other, newest first. */
-export function SharedRows({ rows, members, categories }: SharedRowsProps) {
+export function SharedRows({ rows, members, categories, settled }: SharedRowsProps) {
   return (
     <Panel title="Shared transactions">
-      {rows.length === 0 ? (
+      {rows.length === 0 && !settled && (
+        <Stack aria-busy="true" aria-label="Loading">
+          <Skeleton h={40} />
+          <Skeleton h={40} />
+        </Stack>
+      )}
+      {rows.length === 0 && settled && (
         <EmptyState icon={Users} title="Nothing shared in this month">
-          Members choose which of their accounts they show here.
+          Each member chooses what to show here, under &ldquo;Households&rdquo;.
         </EmptyState>
-      ) : (
+      )}
+      {rows.length > 0 && (
         <Stack component="ul" className="plain-list" gap="sm">
           {rows.map((row) => (
             <SharedRow key={row.path} row={row} member={members.get(row.data.memberId)} categories={categories} />
