@@ -40,7 +40,12 @@ function Gate({ config, session }: AppProps) {
       return <Broken detail="The part of the page that reads your data did not load." />;
     case "signed-out":
       return (
-        <SignIn auth={session.auth} withGoogle={config.authUrl === null} onNamed={(name) => putProfile(api, name)} />
+        <SignIn
+          auth={session.auth}
+          withGoogle={config.authUrl === null}
+          signedOut={state.unasked}
+          onNamed={(name) => putProfile(api, name)}
+        />
       );
     case "signed-in":
       return (

@@ -1,5 +1,6 @@
 /**
- * What this browser keeps for the person who is signed in, beyond a reload. Gone when they sign out.
+ * What this browser keeps for the person who is signed in, beyond a reload. Gone when they sign out; edits that wait
+ * stay when nobody asked for that sign-out (waiting.ts).
  * Storage may be full or forbidden: then nothing is kept, which costs a repetition and breaks nothing.
  */
 const PREFIX = "livespend:person:";
@@ -28,10 +29,16 @@ export function forget(name: string): void {
   }
 }
 
-export function forgetAll(): void {
+/** The names of what is kept. */
+export function keptNames(): string[] {
   try {
-    for (const key of Object.keys(localStorage)) if (key.startsWith(PREFIX)) localStorage.removeItem(key);
+    const keys = Object.keys(localStorage).filter((key) => key.startsWith(PREFIX));
+    return keys.map((key) => key.slice(PREFIX.length));
   } catch {
-    // nothing was kept
+    return [];
   }
+}
+
+export function forgetAll(but: (name: string) => boolean = () => false): void {
+  for (const name of keptNames()) if (!but(name)) forget(name);
 }

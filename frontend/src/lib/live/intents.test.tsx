@@ -1,8 +1,9 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
-import { forgetAll } from "@/lib/kept";
+import { forgetAll, keptNames } from "@/lib/kept";
 import type { GuessEvent } from "@/lib/live/guesses";
 import { IntentQueue, type Post, type Receipt, receiptInWords } from "@/lib/live/intents";
+import { forgetOnSignOut, waitingFor } from "@/lib/waiting";
 
 const ROW = "users/u/transactions/a";
 const wish = (id: string, note: string) => ({
@@ -52,7 +53,7 @@ class Desk implements Post {
   }
 }
 
-beforeEach(forgetAll);
+beforeEach(() => forgetAll());
 
 test("an edit is numbered, sent with what was seen, and shown until its receipt is here", async () => {
   const desk = new Desk();
@@ -136,23 +137,38 @@ test("what waits on this device is counted until Firestore has it", async () => 
   again.close();
 });
 
-test("an edit that ends after its person has signed out is not left for the next", async () => {
+test("what waits is its own person's: kept when they are signed out by somebody else, sent when they are back", async () => {
   const desk = new Desk();
-  const queue = desk.queue("ada");
-  queue.close();
-  await queue.leave(wish("1", "one"));
-  const next = desk.queue("bob");
-  expect(next.unsent()).toBe(0);
-  next.close();
-
   desk.online = false;
-  const other = desk.queue("ada");
-  await other.leave(wish("2", "two"));
-  other.close();
+  const ada = desk.queue("ada");
+  await ada.leave(wish("1", "one"));
+  ada.close(true);
+  await ada.leave(wish("2", "two"));
+  forgetOnSignOut(null);
+
   desk.online = true;
   const bob = desk.queue("bob");
-  expect(bob.unsent()).toBe(0);
+  expect([bob.unsent(), bob.holds(ROW)]).toEqual([0, false]);
   await bob.leave(wish("3", "three"));
   await vi.waitFor(() => expect(desk.created.map(({ id }) => id)).toEqual(["3"]));
+  bob.close(false);
+  forgetOnSignOut("bob");
+
+  const again = desk.queue("ada");
+  await vi.waitFor(() => expect(desk.created.map(({ id }) => id)).toEqual(["3", "1", "2"]));
+  again.close();
+});
+
+test("who asks to leave takes along what waits, and an edit that ends later; the other's stays", async () => {
+  const desk = new Desk();
+  desk.online = false;
+  const bob = desk.queue("bob");
+  await bob.leave(wish("1", "one"));
   bob.close();
+  const ada = desk.queue("ada");
+  await ada.leave(wish("2", "two"));
+  ada.close(false);
+  forgetOnSignOut("ada");
+  await ada.leave(wish("3", "three"));
+  expect(keptNames()).toEqual([waitingFor("bob")]);
 });

@@ -8,6 +8,7 @@
 import * as v from "valibot";
 
 import { forget, keep, kept } from "@/lib/kept";
+import { waitingFor } from "@/lib/waiting";
 import type { Change, GuessEvent } from "@/lib/live/guesses";
 import { markedSchema, type Version, versionSchema } from "@/lib/live/versions";
 
@@ -36,9 +37,7 @@ const entrySchema = v.object({
 });
 type Entry = v.InferOutput<typeof entrySchema>;
 
-/** `owner`: who it is kept for. What an edit leaves that ends after its person has signed out is nobody's. */
 const keptSchema = v.object({
-  owner: v.optional(v.string()),
   device: v.string(),
   sequence: v.number(),
   entries: v.array(entrySchema),
@@ -60,7 +59,6 @@ export interface Post {
   watch(id: string, onReceipt: (receipt: unknown) => void): () => void;
 }
 
-const NAME = "intents";
 const WATCHED = 20;
 const DENIED_TRIES = 3;
 const TRY_AGAIN_MS = 2_000;
@@ -72,12 +70,14 @@ export class IntentQueue {
   readonly #sent = new Set<string>();
   readonly #over = new AbortController();
   #leads = false;
+  #keeps = true;
 
   constructor(
     private readonly post: Post,
     private readonly report: (event: GuessEvent) => void,
     private readonly tell: (trouble: string, receipt: Receipt) => void,
     private readonly versionAt: (path: string | null) => Version,
+    /** Whose edits these are. */
     private readonly owner: string,
   ) {
     window.addEventListener("storage", () => this.#follow(), { signal: this.#over.signal });
@@ -100,7 +100,10 @@ export class IntentQueue {
     return this.#read().entries.filter(({ id }) => !this.#sent.has(id)).length;
   }
 
-  /** Keeps an edit and sends it as soon as there is a connection. Its guess shows at once. */
+  /**
+   * Keeps an edit and sends it as soon as there is a connection. Its guess shows at once. One that ends after its
+   * person was signed out is kept for them, unless they asked to leave.
+   */
   async leave(wish: Wish): Promise<void> {
     const { id = crypto.randomUUID(), kind, body, path, change, trouble } = wish;
     const entry = {
@@ -113,9 +116,9 @@ export class IntentQueue {
       base: this.versionAt(path),
       madeAt: Date.now(),
     };
-    this.#show(entry);
+    if (!this.#over.signal.aborted) this.#show(entry);
     await underLock("numbers", () => {
-      if (this.#over.signal.aborted) return;
+      if (!this.#keeps) return;
       const before = this.#read();
       if (before.entries.some((one) => one.id === id)) return;
       const sequence = before.sequence + 1;
@@ -124,7 +127,9 @@ export class IntentQueue {
     this.#follow();
   }
 
-  close(): void {
+  /** Ends sending and showing. `keeps`: what waits is for its person's next sign-in. */
+  close(keeps = true): void {
+    this.#keeps = keeps;
     this.#over.abort();
     for (const stop of this.#watching.values()) stop();
     this.#watching.clear();
@@ -204,16 +209,17 @@ export class IntentQueue {
 
   #read(): Kept {
     try {
-      const parsed = v.safeParse(keptSchema, JSON.parse(kept(NAME) ?? "null"));
-      if (parsed.success && (parsed.output.owner ?? this.owner) === this.owner) return parsed.output;
+      const parsed = v.safeParse(keptSchema, JSON.parse(kept(waitingFor(this.owner)) ?? "null"));
+      if (parsed.success) return parsed.output;
     } catch {
-      forget(NAME);
+      forget(waitingFor(this.owner));
     }
     return { device: crypto.randomUUID(), sequence: 0, entries: [] };
   }
 
   #write(all: Kept): void {
-    keep(NAME, JSON.stringify({ ...all, owner: this.owner }));
+    keep(waitingFor(this.owner), JSON.stringify(all));
+    if (this.#over.signal.aborted) window.dispatchEvent(new Event("storage"));
   }
 }
 

@@ -91,7 +91,6 @@ export class LiveSession {
       (path) => seenAt(this.store.getState(), path),
       uid,
     );
-    this.#closers.push(() => this.intents.close());
   }
 
   /** Reports an edit's guess, answer or refusal: shown at once, not gathered with what the listeners bring. */
@@ -138,7 +137,9 @@ export class LiveSession {
     return ended;
   }
 
-  async close(): Promise<void> {
+  /** `keeps`: edits that wait on this device stay for the same person's next sign-in. */
+  async close(keeps: boolean): Promise<void> {
+    this.intents.close(keeps);
     for (const close of [...this.#closers]) close();
     this.#shapes.stop();
     this.#months.clear();

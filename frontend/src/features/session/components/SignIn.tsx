@@ -17,12 +17,15 @@ import { type Auth, createUserWithEmailAndPassword, signInWithEmailAndPassword, 
 import { CircleAlert } from "lucide-react";
 import { type SubmitEvent, useState } from "react";
 
+import { Awaited } from "@/features/session/components/Awaited";
 import { authTrouble } from "@/features/session/auth-words";
 
 export interface SignInProps {
   auth: Auth;
   /** Google's window needs scripts from Google: not in the demo. */
   withGoogle: boolean;
+  /** The sign-in was ended elsewhere while the page was open. */
+  signedOut: boolean;
   /** The name comes after the account: the profile is written once more with it. */
   onNamed: (displayName: string) => Promise<unknown>;
 }
@@ -39,7 +42,7 @@ function textOf(form: FormData, name: string): string {
   return typeof value === "string" ? value : "";
 }
 
-export function SignIn({ auth, withGoogle, onNamed }: SignInProps) {
+export function SignIn({ auth, withGoogle, signedOut, onNamed }: SignInProps) {
   const [mode, setMode] = useState<Mode>("sign-in");
   const [trouble, setTrouble] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -83,6 +86,7 @@ export function SignIn({ auth, withGoogle, onNamed }: SignInProps) {
           </Title>
           <Text c="dimmed">What you spend, the moment your bank knows.</Text>
         </Stack>
+        <Awaited signedOut={signedOut} />
         <Paper withBorder radius="lg" p="xl">
           <form onSubmit={submit} onInput={() => setTrouble(null)} aria-label={words.title}>
             <Stack>
