@@ -130,11 +130,15 @@ class ShownVersion(Body):
 
 
 class AcknowledgementsBody(Body):
-    """What a screen showed. `screen` is a random name for one opening of the page; `roundTripMs` the quickest seen."""
+    """What a screen showed. `screen` is a random name for one opening of the page; `roundTripMs` the quickest seen.
+
+    `household`: the versions are of this household's documents.
+    """
 
     screen: Annotated[str, Field(pattern="^[0-9A-Za-z-]{8,64}$")]
     round_trip_ms: Milliseconds = 0
     versions: Annotated[list[ShownVersion], Field(min_length=1, max_length=100)]
+    household: Identifier | None = None
 
 
 class RepairBody(Body):
@@ -143,6 +147,7 @@ class RepairBody(Body):
     month: Month
     days: Annotated[list[Day], Field(max_length=31)]
     shown: Annotated[list[Id], Field(max_length=500)]
+    household: Identifier | None = None
 
 
 class HouseholdBody(Body):

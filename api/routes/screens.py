@@ -31,10 +31,13 @@ class RepairRequested(Answer):
 @bp.input(AcknowledgementsBody, arg_name="body")
 @bp.output(Acknowledged)
 def acknowledge(body: AcknowledgementsBody) -> Acknowledged:
-    """Tell which versions of the user's documents a screen received and drew. Safe twice."""
+    """Tell which versions of the user's documents, or a household's, a screen received and drew. Safe twice."""
     _pace.take(user_id())
     versions = [screens.Shown(one.epoch, one.number, one.received_ms_ago, one.rendered_ms_ago) for one in body.versions]
-    return Acknowledged(noted=screens.acknowledge(deps(), user_id(), body.screen, body.round_trip_ms, versions))
+    noted = screens.acknowledge(
+        deps(), user_id(), body.screen, body.round_trip_ms, versions, household_id=body.household
+    )
+    return Acknowledged(noted=noted)
 
 
 @bp.post("/repairs")
@@ -42,4 +45,7 @@ def acknowledge(body: AcknowledgementsBody) -> Acknowledged:
 @bp.output(RepairRequested)
 def repair(body: RepairBody) -> RepairRequested:
     """Have days of a month mirrored anew, because a page found them to differ from the month's receipt."""
-    return RepairRequested(documents=screens.request_repair(deps(), user_id(), body.month, body.days, body.shown))
+    documents = screens.request_repair(
+        deps(), user_id(), body.month, body.days, body.shown, household_id=body.household
+    )
+    return RepairRequested(documents=documents)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
@@ -81,3 +85,10 @@ def linked_person(new_person: Callable[[], Person]) -> Person:
     person.link_bank("user_good", "pass_good")
     person.wait_until_mirrored()
     return person
+
+
+def read_trace(stack: Stack, trace: str) -> list[dict[str, Any]]:
+    """The hops of a trace as the operator's command tells them; none while there are none."""
+    command = [sys.executable, "-m", "workers.cli", "trace", trace, "--json"]
+    done = subprocess.run(command, env=stack.environment(), capture_output=True, text=True, timeout=60, check=False)
+    return json.loads(done.stdout)["hops"] if done.returncode == 0 else []

@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import Locator, expect
 
 from local.person import Person
-from tests.browser.conftest import Screen
+from local.stack import Stack
+from tests.browser.conftest import Screen, read_trace
 from tests.browser.test_offline import ledger
 from tests.fixtures.mirror import eventually
 
@@ -57,7 +58,7 @@ def test_two_members_see_each_others_changes_and_who_is_taken_out_sees_nothing_m
 
 
 def test_two_people_make_join_share_and_leave_a_household_on_the_page(
-    new_person: Callable[[], Person], new_screen: Callable[[], Screen]
+    stack: Stack, new_person: Callable[[], Person], new_screen: Callable[[], Screen]
 ) -> None:
     ada, grace = new_person(), new_person()
     for person, name in ((ada, "Ada"), (grace, "Grace")):
@@ -107,6 +108,27 @@ def test_two_people_make_join_share_and_leave_a_household_on_the_page(
     for screen in (adas, graces):
         for amount, whose in (("$12.34", "Ada"), ("$43.21", "Grace")):
             expect(shared(screen, amount)).to_contain_text(whose)
+
+    # what both see is proven against the household's receipt, an edit is followed to both frames, a budget is both's
+    for screen in (adas, graces):
+        expect(screen.page.locator('[data-receipt="verified"]')).to_be_visible()
+    entry = str(shared(adas, "$12.34").get_attribute("data-path")).rsplit("/", 1)[1]
+    trace = ada.patch(f"/api/transactions/{entry}", {"categoryId": "TRAVEL"})["trace"]
+    expect(graces.row(entry)).to_contain_text("Travel")
+    hops = eventually(
+        lambda: (found := read_trace(stack, trace)) and [line["hop"] for line in found].count("rendered") == 2 and found
+    )
+    assert len([line for line in hops if line["hop"] == "received"]) == 2
+    adas.page.get_by_role("button", name="Set a budget").click()
+    form = adas.page.get_by_role("dialog", name="Set a budget")
+    form.get_by_role("combobox", name="Category").click()
+    adas.page.keyboard.type("Travel")
+    adas.page.get_by_role("option", name="Travel", exact=True).click()
+    form.get_by_label("Each month").fill("100")
+    form.get_by_role("button", name="Save budget").click()
+    for screen in (adas, graces):
+        expect(screen.page.get_by_role("list", name="Budgets")).to_contain_text("of $100.00")
+    adas.shoot("household-month")
 
     # grace leaves: nothing of hers is left with ada, and she is back with her own
     inside = households(graces)

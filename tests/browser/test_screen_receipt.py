@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +13,7 @@ from playwright.sync_api import expect
 
 from local.person import Person
 from local.stack import PROJECT, Stack
-from tests.browser.conftest import Screen
+from tests.browser.conftest import Screen, read_trace
 from tests.fixtures.mirror import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -83,12 +80,6 @@ def test_the_page_acknowledges_what_it_has_drawn(stack: Stack, linked_person: Pe
     )
     times = {line["hop"]: line["at"] for line in hops}
     assert times["marked"] < times["received"] < times["rendered"]
-
-
-def read_trace(stack: Stack, trace: str) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "workers.cli", "trace", trace, "--json"]
-    done = subprocess.run(command, env=stack.environment(), capture_output=True, text=True, timeout=60, check=False)
-    return json.loads(done.stdout)["hops"] if done.returncode == 0 else []
 
 
 @pytest.mark.parametrize("damage", ["amount", "deleted", "totals"])

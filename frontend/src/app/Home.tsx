@@ -6,7 +6,7 @@ import { Outdated } from "@/app/Outdated";
 import { Troubles } from "@/app/Troubles";
 import { useMonth } from "@/app/use-month";
 import { BanksPanel } from "@/features/banks/components/BanksPanel";
-import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
+import { OwnBudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { AddCategory } from "@/features/categories/components/AddCategory";
 import { BuySomething } from "@/features/demo/components/BuySomething";
 import { useHouseholds } from "@/features/household/api/list-households";
@@ -14,7 +14,7 @@ import { Households } from "@/features/household/components/Households";
 import { HouseholdSwitch } from "@/features/household/components/HouseholdSwitch";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
 import { useAcknowledgements } from "@/features/live/use-acknowledgements";
-import { ReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
+import { OwnReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
 import { ComingUpPanel } from "@/features/recurring/components/ComingUpPanel";
 import { Rules } from "@/features/rules/components/Rules";
 import { UserMenu } from "@/features/session/components/UserMenu";
@@ -48,6 +48,7 @@ export function Home({ onSignOut }: { onSignOut: () => void }) {
 
 function Header({ onSignOut }: { onSignOut: () => void }) {
   const { month, totals } = useMonth();
+  const [household] = useSearchParam("household");
   useAcknowledgements();
   return (
     <Container size="lg" h="100%" px={{ base: "md", lg: 0 }}>
@@ -59,7 +60,7 @@ function Header({ onSignOut }: { onSignOut: () => void }) {
           </Title>
         </Group>
         <Group gap="sm" wrap="nowrap">
-          <ReceiptBadge month={month} totals={totals} />
+          {household === null && <OwnReceiptBadge month={month} totals={totals} />}
           <LiveIndicator />
           <UserMenu onSignOut={onSignOut} />
         </Group>
@@ -107,7 +108,7 @@ function Month() {
           <Grid.Col span={{ base: 12, md: 5 }}>
             <Stack gap="md">
               <SpendPanel month={month} totals={totals} settled={settled} />
-              <BudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
+              <OwnBudgetsPanel month={month} totals={totals?.data} currencies={currencies} />
               <ComingUpPanel />
               <BanksPanel />
             </Stack>

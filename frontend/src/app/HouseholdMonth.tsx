@@ -1,13 +1,16 @@
-import { Alert, Button, Grid, Group } from "@mantine/core";
+import { Alert, Button, Grid, Group, Stack } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { DoorClosed } from "lucide-react";
 import { useEffect, useMemo } from "react";
 
+import { BudgetsPanel } from "@/features/budgets/components/BudgetsPanel";
 import { SharedRows } from "@/features/household/components/SharedRows";
+import { ReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
 import { SpendPanel } from "@/features/spending/components/SpendPanel";
 import { mergeCategories } from "@/lib/categories/categories";
 import { useCategories } from "@/lib/categories/use-categories";
-import { categorySchema, memberSchema, monthSchema, sharedTransactionSchema } from "@/lib/documents";
+import { currenciesInUse } from "@/lib/currencies";
+import { budgetSchema, categorySchema, memberSchema, monthSchema, sharedTransactionSchema } from "@/lib/documents";
 import { readAs } from "@/lib/live/hooks";
 import { useShared } from "@/lib/live/shared";
 import type { Month } from "@/lib/months";
@@ -26,6 +29,7 @@ export function HouseholdMonth({ household, month, member, onLeave }: HouseholdM
   const rows = useShared(household, "transactions", month);
   const members = useShared(household, "members");
   const names = useShared(household, "categories");
+  const budgets = useShared(household, "budgets");
   const own = useCategories();
   const categories = useMemo(() => {
     const theirs = names.documents.flatMap((one) => readAs(categorySchema, one));
@@ -36,6 +40,8 @@ export function HouseholdMonth({ household, month, member, onLeave }: HouseholdM
     const read = members.documents.flatMap((one) => readAs(memberSchema, one));
     return new Map(read.map(({ id, data }) => [id, data.displayName ?? "A member"]));
   }, [members]);
+  const found = months.documents.find(({ id }) => id === month);
+  const totals = found && readAs(monthSchema, found)[0];
   const queries = useQueryClient();
   useEffect(() => {
     if (months.refused) void queries.invalidateQueries({ queryKey: ["households"] });
@@ -52,16 +58,33 @@ export function HouseholdMonth({ household, month, member, onLeave }: HouseholdM
       </Alert>
     );
   }
-  const totals = months.documents.find(({ id }) => id === month);
   return (
     <Grid gap="md">
       <Grid.Col span={{ base: 12, md: 5 }}>
-        <SpendPanel
-          month={month}
-          totals={totals && readAs(monthSchema, totals)[0]}
-          settled={months.settled && !months.refused}
-          categories={categories}
-        />
+        <Stack gap="md">
+          <Group justify="flex-end">
+            <ReceiptBadge
+              shown={{
+                ...{ month, totals, documents: rows.documents, limit: rows.limit, household },
+                sure: rows.settled && !rows.refused && months.settled,
+              }}
+            />
+          </Group>
+          <SpendPanel
+            month={month}
+            totals={totals}
+            settled={months.settled && !months.refused}
+            categories={categories}
+          />
+          <BudgetsPanel
+            month={month}
+            totals={totals?.data}
+            currencies={currenciesInUse(totals?.data.currencies ?? {}, [])}
+            documents={budgets.documents.flatMap((one) => readAs(budgetSchema, one))}
+            categories={categories}
+            household={household}
+          />
+        </Stack>
       </Grid.Col>
       <Grid.Col span={{ base: 12, md: 7 }}>
         <SharedRows

@@ -74,6 +74,8 @@ export const sharedTransactionSchema = v.object({
   currencyDigits: v.optional(v.nullable(whole), null),
   categoryId: v.string(),
   pending: v.boolean(),
+  expired: v.optional(v.boolean(), false),
+  splits: v.optional(v.array(splitSchema), []),
 });
 
 export const memberSchema = v.object({

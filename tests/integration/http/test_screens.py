@@ -168,6 +168,32 @@ def test_repairs_are_bounded_per_user(house: House, alice: Person, bob: Person):
     assert house.database.sql("select count(*) from repair_requests") == [(21,)]
 
 
+def test_a_member_acknowledges_and_repairs_what_a_household_shows(house: House, alice: Person, bob: Person):
+    home = alice("POST", "/api/households", {"name": "Castle"}).json["household"]["id"]
+    entry = house.bank_row(alice.user_id)
+    house.database.sql("update owners set first_month = '2026-01-01'")
+    shared = alice("PUT", f"/api/households/{home}/shares", {"everything": True}).json
+    number = shared["marked"][0]["version"]["number"]
+    house.database.sql(
+        "insert into trace_hops (owner, epoch, number, commit_name, trace_id, origin, documents, began_at, marked_at, "
+        "claimed_at, built_at, sent_at, committed_at) values (%s, 1, %s, 'c', %s, 'PUT', 2, now(), now(), now(), "
+        "now(), now(), now())",
+        f"households/{home}", number, shared["trace"],
+    )  # fmt: skip
+    house.database.sql("delete from changes")
+    told = telling({"epoch": 1, "number": number}, household=home)
+    body = {"month": "2026-11", "days": ["2026-11-04"], "shown": [], "household": home}
+
+    assert bob("POST", "/api/acknowledgements", told).json == {"noted": 0}
+    assert (bob("POST", "/api/repairs", body).json["code"]) == "household-not-found"
+    assert house.database.sql("select count(*) from changes") == [(0,)]
+    assert alice("POST", "/api/acknowledgements", told).json == {"noted": 1}
+    assert house.database.sql("select owner from trace_screens") == [(f"households/{home}",)]
+    assert alice("POST", "/api/repairs", body).json == {"documents": 2}
+    marked = {path.split("/", 2)[2] for (path,) in house.database.sql("select path from changes")}
+    assert marked == {"months/2026-11", f"transactions/{entry}"}
+
+
 def test_metrics_are_for_whom_has_the_token(house: House):
     token = secrets.token_hex(16)
     guarded = dataclasses.replace(house.deps, settings=dataclasses.replace(house.deps.settings, metrics_token=token))

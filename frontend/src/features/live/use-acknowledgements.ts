@@ -17,14 +17,17 @@ export function useAcknowledgements(): void {
     let timer: ReturnType<typeof setTimeout> | undefined;
     const tell = async () => {
       timer = undefined;
-      const began = performance.now();
-      const versions = live.shown.take().filter(({ receivedAt }) => began - receivedAt < OLDEST_MS);
-      if (versions.length === 0) return;
-      try {
-        await acknowledge(api, screen, Number.isFinite(quickest) ? quickest : 0, versions.slice(-AT_ONCE));
-        quickest = Math.min(quickest, performance.now() - began);
-      } catch {
-        // Only a measurement is lost.
+      const now = performance.now();
+      const versions = live.shown.take().filter(({ receivedAt }) => now - receivedAt < OLDEST_MS);
+      for (const household of new Set(versions.map((one) => one.household))) {
+        const theirs = versions.filter((one) => one.household === household).slice(-AT_ONCE);
+        const began = performance.now();
+        try {
+          await acknowledge(api, screen, Number.isFinite(quickest) ? quickest : 0, household, theirs);
+          quickest = Math.min(quickest, performance.now() - began);
+        } catch {
+          // Only a measurement is lost.
+        }
       }
     };
     const end = live.shown.listen(() => {

@@ -33,7 +33,7 @@ import {
 import type { GuessEvent } from "@/lib/live/guesses";
 import { IntentQueue, type Post, receiptInWords } from "@/lib/live/intents";
 import { shapeNamedBy, ShapeFollower } from "@/lib/live/shapes";
-import type { Shared, SharedKind } from "@/lib/live/shared";
+import { NOTHING_SHARED, type Shared, type SharedKind } from "@/lib/live/shared";
 import { ShownVersions } from "@/lib/live/shown";
 import {
   applyEvent,
@@ -119,12 +119,17 @@ export class LiveSession {
     const newest = [where("month", "==", month), orderBy("date", "desc"), limit(SHARED_AT_MOST)];
     const source = kind === "transactions" ? query(all, ...newest) : all;
     const close = this.#keepOpen(
-      () => report({ documents: [], settled: true, refused: true }),
+      () => report({ ...NOTHING_SHARED, settled: true, refused: true }),
       (listener) =>
         onSnapshot(source, {
-          next: ({ docs, metadata }) => {
+          next: (snapshot) => {
+            const { docs, metadata } = snapshot;
             const documents = docs.map((one) => ({ path: one.ref.path, id: one.id, data: one.data() }));
-            report({ documents, settled: !metadata.fromCache, refused: false });
+            if (listener.settled) this.shown.received(versionsOf(snapshot), household);
+            listener.settled ||= !metadata.fromCache;
+            const limit = kind === "transactions" ? SHARED_AT_MOST : null;
+            report({ documents, settled: !metadata.fromCache, refused: false, limit });
+            this.shown.applied(household);
           },
           error: (error) => listener.denied(error.code),
         }),

@@ -5,7 +5,7 @@ import type { LiveDocument } from "@/lib/live/topics";
 import type { Month } from "@/lib/months";
 import { useServices } from "@/lib/services";
 
-export const SHARED_KINDS = ["months", "members", "categories", "transactions"] as const;
+export const SHARED_KINDS = ["months", "members", "categories", "budgets", "transactions"] as const;
 export type SharedKind = (typeof SHARED_KINDS)[number];
 
 export interface Shared {
@@ -13,9 +13,11 @@ export interface Shared {
   readonly settled: boolean;
   /** Firestore lets only members in: whoever was taken out is told so while they look. */
   readonly refused: boolean;
+  /** How many documents there are at most; null for all. */
+  readonly limit: number | null;
 }
 
-const NOTHING_SHARED: Shared = { documents: [], settled: false, refused: false };
+export const NOTHING_SHARED: Shared = { documents: [], settled: false, refused: false, limit: null };
 
 /** A household's documents of one kind; of transactions those of a month, and none without one. */
 export function useShared(household: string, kind: SharedKind, month: Month = ""): Shared {

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 
+import { budgetsAt } from "@/features/budgets/place";
 import type { Api } from "@/lib/api/client";
 import { type Mark, markedSchema } from "@/lib/live/versions";
 import type { Month } from "@/lib/months";
@@ -11,7 +12,12 @@ export interface NewBudget {
   readonly startsMonth: Month;
 }
 
-export function addBudget(api: Api, budget: NewBudget, idempotencyKey: string): Promise<{ marked: Mark[] }> {
+export function addBudget(
+  api: Api,
+  household: string | null,
+  budget: NewBudget,
+  idempotencyKey: string,
+): Promise<{ marked: Mark[] }> {
   const answer = v.object({ marked: markedSchema });
-  return api.send({ method: "POST", path: "/api/budgets", body: budget, idempotencyKey, answer });
+  return api.send({ method: "POST", path: budgetsAt(household), body: budget, idempotencyKey, answer });
 }

@@ -1,5 +1,5 @@
 import { Button, Group, Modal, Stack } from "@mantine/core";
-import { type SubmitEvent, useState } from "react";
+import { type SubmitEvent, useMemo, useState } from "react";
 
 import { AMOUNT_WORDS, AmountInput } from "@/components/AmountInput";
 import { CategorySelect } from "@/components/CategorySelect";
@@ -8,7 +8,7 @@ import { useFocusOnProblem } from "@/components/use-focus-on-problem";
 import { addBudget, type NewBudget } from "@/features/budgets/api/add-budget";
 import { changeBudget } from "@/features/budgets/api/change-budget";
 import { IdempotencyKeys } from "@/lib/api/idempotency";
-import { useCategories } from "@/lib/categories/use-categories";
+import type { Categories } from "@/lib/categories/categories";
 import type { BudgetProgress } from "@/lib/documents";
 import { useEdit } from "@/lib/live/edits";
 import { asTyped, parseAmount } from "@/lib/money";
@@ -20,6 +20,9 @@ export interface BudgetDialogProps {
   onClose: () => void;
   month: Month;
   currencies: readonly string[];
+  categories: Categories;
+  /** Whose it is; null: the person's own. */
+  household: string | null;
   /** The budget to change; null sets a new one. */
   budget: BudgetProgress | null;
 }
@@ -34,9 +37,9 @@ export function BudgetDialog({ opened, onClose, budget, ...rest }: BudgetDialogP
 
 type FormProps = Omit<BudgetDialogProps, "opened" | "onClose"> & { onDone: () => void };
 
-function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
+function BudgetForm({ month, currencies, categories, household, budget, onDone }: FormProps) {
   const { api, live } = useServices();
-  const categories = useCategories();
+  const offered = useMemo(() => (household === null ? categories : taxonomyOf(categories)), [categories, household]);
   const [categoryId, setCategoryId] = useState<string | null>(budget?.categoryId ?? null);
   const [currency, setCurrency] = useState(budget?.currency ?? currencies[0] ?? "USD");
   const [amount, setAmount] = useState(budget === null ? "" : asTyped(budget.limit));
@@ -44,12 +47,14 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
   const [keys] = useState(() => new IdempotencyKeys());
   const save = useEdit({
     send: (wish: NewBudget) =>
-      budget === null ? addBudget(api, wish, keys.for(wish)) : changeBudget(api, budget.budgetId, wish.limit),
-    guess: () => ({ path: budget === null ? null : live.documentPath("budgets", budget.budgetId), change: {} }),
-    intent: (wish) =>
       budget === null
-        ? { id: keys.for(wish), kind: "add-budget", body: { ...wish } }
-        : { kind: "change-budget", body: { budgetId: budget.budgetId, limit: wish.limit } },
+        ? addBudget(api, household, wish, keys.for(wish))
+        : changeBudget(api, household, budget.budgetId, wish.limit),
+    guess: () => ({
+      path: budget === null || household !== null ? null : live.documentPath("budgets", budget.budgetId),
+      change: {},
+    }),
+    ...(household === null ? { intent: (wish: NewBudget) => intentOf(wish, budget, keys) } : {}),
     trouble: "The budget was not saved",
     onKept: onDone,
     onAnswer: onDone,
@@ -73,7 +78,7 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
       <Stack>
         <CategorySelect
           label="Category"
-          categories={categories}
+          categories={offered}
           value={categoryId}
           onChange={setCategoryId}
           error={trouble.category}
@@ -107,4 +112,14 @@ function BudgetForm({ month, currencies, budget, onDone }: FormProps) {
       </Stack>
     </form>
   );
+}
+
+/** A household's budgets are for what all members have. */
+function taxonomyOf(categories: Categories): Categories {
+  return { ...categories, all: categories.all.filter(({ own }) => !own) };
+}
+
+function intentOf(wish: NewBudget, budget: BudgetProgress | null, keys: IdempotencyKeys) {
+  if (budget === null) return { id: keys.for(wish), kind: "add-budget", body: { ...wish } };
+  return { kind: "change-budget", body: { budgetId: budget.budgetId, limit: wish.limit } };
 }

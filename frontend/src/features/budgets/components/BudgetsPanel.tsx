@@ -8,10 +8,11 @@ import { Panel } from "@/components/Panel";
 import { deleteBudget } from "@/features/budgets/api/delete-budget";
 import { BudgetDialog } from "@/features/budgets/components/BudgetDialog";
 import { budgetsIn } from "@/features/budgets/progress";
+import type { Categories } from "@/lib/categories/categories";
 import { useCategories } from "@/lib/categories/use-categories";
-import { type BudgetProgress, budgetSchema, type MonthTotals } from "@/lib/documents";
+import { type Budget, type BudgetProgress, budgetSchema, type MonthTotals } from "@/lib/documents";
 import { useEdit } from "@/lib/live/edits";
-import { useDocuments } from "@/lib/live/hooks";
+import { type Read, useDocuments } from "@/lib/live/hooks";
 import { formatMoney, percentOf } from "@/lib/money";
 import type { Month } from "@/lib/months";
 import { useServices } from "@/lib/services";
@@ -20,12 +21,22 @@ export interface BudgetsPanelProps {
   month: Month;
   totals: MonthTotals | undefined;
   currencies: readonly string[];
+  documents: readonly Read<Budget>[];
+  categories: Categories;
+  /** Whose they are; null: the person's own. */
+  household: string | null;
+}
+
+/** The person's own budgets. */
+export function OwnBudgetsPanel(shown: Omit<BudgetsPanelProps, "documents" | "categories" | "household">) {
+  const { documents } = useDocuments("budgets", budgetSchema);
+  return <BudgetsPanel documents={documents} categories={useCategories()} household={null} {...shown} />;
 }
 
 type Dialog = { readonly budget: BudgetProgress | null } | null;
 
-export function BudgetsPanel({ month, totals, currencies }: BudgetsPanelProps) {
-  const { documents } = useDocuments("budgets", budgetSchema);
+/** A month's budgets with what was spent, and the way to set one. */
+export function BudgetsPanel({ month, totals, currencies, documents, categories, household }: BudgetsPanelProps) {
   const budgets = budgetsIn(month, totals, documents);
   const [dialog, setDialog] = useState<Dialog>(null);
   return (
@@ -49,7 +60,13 @@ export function BudgetsPanel({ month, totals, currencies }: BudgetsPanelProps) {
       ) : (
         <Stack component="ul" className="plain-list" aria-label="Budgets" gap="md">
           {budgets.map((budget) => (
-            <BudgetLine key={budget.budgetId} budget={budget} onChange={() => setDialog({ budget })} />
+            <BudgetLine
+              key={budget.budgetId}
+              budget={budget}
+              name={categories.find(budget.categoryId).name}
+              household={household}
+              onChange={() => setDialog({ budget })}
+            />
           ))}
         </Stack>
       )}
@@ -58,14 +75,22 @@ export function BudgetsPanel({ month, totals, currencies }: BudgetsPanelProps) {
         onClose={() => setDialog(null)}
         month={month}
         currencies={currencies}
+        categories={categories}
+        household={household}
         budget={dialog?.budget ?? null}
       />
     </Panel>
   );
 }
 
-function BudgetLine({ budget, onChange }: { budget: BudgetProgress; onChange: () => void }) {
-  const { name } = useCategories().find(budget.categoryId);
+interface BudgetLineProps {
+  budget: BudgetProgress;
+  name: string;
+  household: string | null;
+  onChange: () => void;
+}
+
+function BudgetLine({ budget, name, household, onChange }: BudgetLineProps) {
   const over = budget.spentMinor > budget.limitMinor;
   const spent = formatMoney(budget.spent, budget.currency);
   const limit = formatMoney(budget.limit, budget.currency);
@@ -90,18 +115,18 @@ function BudgetLine({ budget, onChange }: { budget: BudgetProgress; onChange: ()
             aria-label={`${name}: ${spent} of ${limit}${over ? ", over budget" : ""}`}
           />
         </div>
-        <BudgetMenu budget={budget} name={name} onChange={onChange} />
+        <BudgetMenu budget={budget} name={name} household={household} onChange={onChange} />
       </Group>
     </li>
   );
 }
 
-function BudgetMenu({ budget, name, onChange }: { budget: BudgetProgress; name: string; onChange: () => void }) {
+function BudgetMenu({ budget, name, household, onChange }: BudgetLineProps) {
   const { api, live } = useServices();
   const remove = useEdit({
-    send: () => deleteBudget(api, budget.budgetId),
-    guess: () => ({ path: live.documentPath("budgets", budget.budgetId), change: {} }),
-    intent: () => ({ kind: "remove-budget", body: { budgetId: budget.budgetId } }),
+    send: () => deleteBudget(api, household, budget.budgetId),
+    guess: () => ({ path: household === null ? live.documentPath("budgets", budget.budgetId) : null, change: {} }),
+    ...(household === null ? { intent: () => ({ kind: "remove-budget", body: { budgetId: budget.budgetId } }) } : {}),
     trouble: "The budget was not deleted",
   });
   return (

@@ -20,6 +20,8 @@ const data = {
   currencyDigits: 2,
   categoryId: "c1",
   pending: true,
+  expired: false,
+  splits: [],
 };
 
 test("a shared row says whose it is, and names a member's own category", () => {

@@ -9,6 +9,7 @@ import type { Categories } from "@/lib/categories/categories";
 import type { SharedTransaction } from "@/lib/documents";
 import type { Read } from "@/lib/live/hooks";
 import { versionText } from "@/lib/live/versions";
+import { shortDayName } from "@/lib/months";
 
 export interface SharedRowsProps {
   rows: readonly Read<SharedTransaction>[];
@@ -66,7 +67,7 @@ function SharedRow({ row: { path, data }, member, categories }: SharedRowProps) 
             <bdi>{data.merchantName ?? data.name}</bdi>
           </Text>
           <Text size="sm" c="dimmed">
-            {data.date} · {categories.find(data.categoryId).name} · <bdi>{member ?? "A member"}</bdi>
+            {shortDayName(data.date)} · {categories.find(data.categoryId).name} · <bdi>{member ?? "A member"}</bdi>
           </Text>
         </div>
       </Group>

@@ -1,7 +1,7 @@
 import { act, render, screen } from "@testing-library/react";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-import { ReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
+import { OwnReceiptBadge, ReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
 import { digestOfDay, digestOfTotals } from "@/features/receipt/receipt";
 import { type MonthTotals, transactionSchema } from "@/lib/documents";
 import { applyEvent, createLiveStore, type LiveStore } from "@/lib/live/store";
@@ -47,7 +47,7 @@ async function look(store: LiveStore, data: MonthTotals, ms: number) {
   const totals = { path: `users/${UID}/months/${MONTH}`, id: MONTH, data };
   render(
     <Desk store={store}>
-      <ReceiptBadge month={MONTH} totals={totals} />
+      <OwnReceiptBadge month={MONTH} totals={totals} />
     </Desk>,
   );
   await pass(ms);
@@ -105,4 +105,24 @@ it("judges nothing while an edit is on its way", async () => {
   store.setState((state) => applyEvent(state, { type: "guessed", id: "g", path: null, change: {} }, UID));
   await look(store, await monthOf("9.99"), 10_000);
   expect(answers).not.toHaveBeenCalled();
+});
+
+it("judges a household's month by what its members show, and asks for the household's repair", async () => {
+  const data = { ...ROW, memberId: "bob" };
+  const path = `households/h/months/${MONTH}`;
+  const shown = async (amount: string) => ({
+    ...{ month: MONTH, totals: { path, id: MONTH, data: await monthOf(amount) }, sure: true, limit: 500 },
+    ...{ documents: [{ path: "households/h/transactions/a", id: "a", data }], household: "h" },
+  });
+  const store = storeWithRow();
+  const whole = await shown("4.5");
+  const { rerender } = render(<Desk store={store}>{<ReceiptBadge shown={whole} />}</Desk>);
+  await pass(300);
+  expect(screen.getByText(/^Verified/)).toBeVisible();
+  const other = await shown("9.99");
+  rerender(<Desk store={store}>{<ReceiptBadge shown={other} />}</Desk>);
+  await pass(400);
+  await pass(3_000);
+  const [, request] = answers.mock.calls[0] as unknown as [string, { body: string }];
+  expect(JSON.parse(request.body)).toMatchObject({ household: "h", days: ["2026-11-05"], shown: ["a"] });
 });

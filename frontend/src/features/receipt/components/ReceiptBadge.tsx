@@ -1,15 +1,23 @@
 import { Badge, Tooltip } from "@mantine/core";
 
-import { useReceipt } from "@/features/receipt/use-receipt";
+import { type ShownMonth, useReceipt } from "@/features/receipt/use-receipt";
 import type { MonthTotals } from "@/lib/documents";
-import type { Read } from "@/lib/live/hooks";
+import { type Read, useTopic } from "@/lib/live/hooks";
+import { transactionsOf } from "@/lib/live/topics";
 import type { Month } from "@/lib/months";
 
 const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false } as const;
 
+/** The receipt of the person's own month. */
+export function OwnReceiptBadge({ month, totals }: { month: Month; totals: Read<MonthTotals> | undefined }) {
+  const { documents, settled, stale, limit } = useTopic(transactionsOf(month));
+  const shown = { month, totals, documents, sure: settled && !stale, limit, household: null };
+  return <ReceiptBadge shown={shown} />;
+}
+
 /** Says when what the page shows of the month was last found equal to the ledger, or that it is being repaired. */
-export function ReceiptBadge({ month, totals }: { month: Month; totals: Read<MonthTotals> | undefined }) {
-  const receipt = useReceipt(month, totals);
+export function ReceiptBadge({ shown }: { shown: ShownMonth }) {
+  const receipt = useReceipt(shown);
   if (receipt === null || receipt.state === "unknown") return null;
   const time = receipt.at.toLocaleTimeString("en-GB", TIME);
   if (receipt.state === "differs") {
