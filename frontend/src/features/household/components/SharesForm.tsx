@@ -81,7 +81,7 @@ interface AccountsProps {
 
 function Accounts({ accounts, chosen, onChange }: AccountsProps) {
   return (
-    <Checkbox.Group value={[...chosen]} onChange={onChange} aria-label="Accounts to show" ps="xl">
+    <Checkbox.Group value={[...chosen]} onChange={onChange} label="Accounts to show" ps="xl">
       <Stack gap="xs">
         {accounts.map(({ id, data }) => (
           <Checkbox
