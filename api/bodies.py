@@ -2,7 +2,7 @@
 
 Names are camelCase on the wire and snake_case inside. A model checks shape only (is this an amount, a month, a
 text of that length); whether a category exists or an expense may be deleted is for `sync` to say. The bodies of edits
-that may come offline too live in `sync/bodies.py`.
+that may come offline too live in `sync/ledger/bodies.py`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from sync.bodies import Body, Id
-from sync.edit_fields import Amount, CategoryName, Day, Hint, Identifier, Month, Name, Token
+from sync.ledger.bodies import Body, Id
+from sync.ledger.edit_fields import Amount, CategoryName, Day, Hint, Identifier, Month, Name, Token
 
 LONGEST_PAGE = 200
 SHARED_AT_MOST = 200

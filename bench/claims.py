@@ -13,11 +13,11 @@ import time
 from typing import Any
 
 from bench.ground import Ground, ground, publish, spread
-from sync.changes import Acknowledgement, Version
-from sync.claims import read_claims
-from sync.session import Session, connect, connect_reading, snapshot
-from sync.settling import acknowledge, clear_dirty
-from sync.shapes import SHAPES
+from sync.mirror.changes import Acknowledgement, Version
+from sync.mirror.claims import read_claims
+from sync.mirror.session import Session, connect, connect_reading, snapshot
+from sync.mirror.settling import acknowledge, clear_dirty
+from sync.shapes.shapes import SHAPES
 
 _AT_ONCE = 1_000
 _CLAIMS = 200

@@ -26,8 +26,8 @@ import psycopg2
 from bench.ground import Ground, child, ground, interleave, paired, publish, spread
 from local import valkey
 from local.postgres import free_port
-from sync.doorbell import Bell, Notices
-from sync.mirror import Mirror
+from sync.mirror.doorbell import Bell, Notices
+from sync.mirror.mirror import Mirror
 
 _ROUNDS = 5
 

@@ -30,15 +30,15 @@ from bench.ground import PROJECT, ROOT, Ground, child, ground, interleave, paire
 from bench.servers import local_firestore
 from local.listener import owner_client
 from local.postgres import free_port
-from sync.changes import Acknowledgement, Held, Shown
-from sync.claims import read_claims
-from sync.documents import versioned
-from sync.encode import digest, encode, guarded
-from sync.firestore import Firestore
-from sync.plan import Claim
-from sync.session import connect, connect_reading, snapshot
-from sync.settling import acknowledge, clear_dirty
-from sync.shapes import SHAPES
+from sync.mirror.changes import Acknowledgement, Held, Shown
+from sync.mirror.claims import read_claims
+from sync.mirror.documents import versioned
+from sync.mirror.encode import digest, encode, guarded
+from sync.mirror.firestore import Firestore
+from sync.mirror.plan import Claim
+from sync.mirror.session import connect, connect_reading, snapshot
+from sync.mirror.settling import acknowledge, clear_dirty
+from sync.shapes.shapes import SHAPES
 
 _ROUNDS = 5
 _BATCH = 500

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 
-from sync.mirror import Mirror
+from sync.mirror.mirror import Mirror
 from workers.interpreter import tune
 from workers.mirror_process import mirror_deps
 

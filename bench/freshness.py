@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.ground import Ground, ground, publish
 from bench.month import DAY, HOUR, START, Bank, Month, live_through, make_banks
-from sync.limits import LIMITS
+from sync.pull.limits import LIMITS
 
 _SEED = 20261201
 _DROP = 0.3

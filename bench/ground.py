@@ -23,7 +23,7 @@ import psycopg2
 from local import postgres
 from sync import log
 from sync.deps import Deps, build_deps
-from sync.key_file import create_key_file
+from sync.keys.key_file import create_key_file
 from sync.settings import read_settings
 
 ROOT = Path(__file__).resolve().parents[1]

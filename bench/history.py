@@ -19,18 +19,18 @@ from bench.ground import PROJECT, Ground, child, ground, interleave, paired, pub
 from bench.page_bank import row
 from bench.pulled import timed
 from local.postgres import free_port
-from sync.apply import Target, move_cursor, stage, store
-from sync.claims import read_claims
-from sync.commits import send
 from sync.db import lock_owners, transaction
 from sync.deps import Deps
-from sync.firestore import Firestore
-from sync.fold import Update, fold
-from sync.pages import Page, read_row
-from sync.plan import Stamp, make_plan
-from sync.session import connect, connect_reading, snapshot
-from sync.settling import acknowledge, clear_dirty
-from sync.shapes import SHAPES
+from sync.mirror.claims import read_claims
+from sync.mirror.commits import send
+from sync.mirror.firestore import Firestore
+from sync.mirror.plan import Stamp, make_plan
+from sync.mirror.session import connect, connect_reading, snapshot
+from sync.mirror.settling import acknowledge, clear_dirty
+from sync.pull.apply import Target, move_cursor, stage, store
+from sync.pull.fold import Update, fold
+from sync.pull.pages import Page, read_row
+from sync.shapes.shapes import SHAPES
 
 _MONTH_ROWS = 400
 _SHORT = 10_000

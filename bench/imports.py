@@ -26,9 +26,9 @@ from bench.ground import ROOT, Ground, ground, publish, spread
 from bench.pulled import bank, linked
 from bench.signed import news_of, signature
 from sync import log
+from sync.banks.webhooks import receive
 from sync.deps import Deps
-from sync.ledger import edit_entry
-from sync.webhooks import receive
+from sync.ledger.ledger import edit_entry
 
 _EDITS_PER_SECOND, _WEBHOOKS_PER_SECOND = 20, 2
 _CAP_MS = 1_000.0  # a page that waits longer looks stuck; Plaid itself waits 10 s
@@ -74,7 +74,7 @@ def main(rows: int, months: int) -> None:
 
 def pull() -> None:
     """The worker process: pulls the item named by its argument and says what it took."""
-    from sync.pull import pull_item
+    from sync.pull.pull import pull_item
     from workers.app import deps
     from workers.interpreter import tune
 

@@ -24,8 +24,8 @@ from bench.ground import PROJECT, ROOT, Ground, child, ground, interleave, paire
 from bench.hop import Hop
 from bench.servers import local_firestore, vendors_emulator
 from local.postgres import free_port
-from sync.encode import encode, guarded
-from sync.firestore import Firestore
+from sync.mirror.encode import encode, guarded
+from sync.mirror.firestore import Firestore
 
 _PEOPLE, _WARM_UP, _PAUSE = 40, 20, 0.01
 _BURST = 500

@@ -23,8 +23,8 @@ from google.cloud.firestore_v1.types import firestore as rpc
 from bench.drain import DOCUMENT
 from bench.ground import PROJECT, interleave, paired, publish, spread
 from bench.servers import Server, local_firestore, vendors_emulator
-from sync.encode import encode, guarded
-from sync.firestore import Firestore
+from sync.mirror.encode import encode, guarded
+from sync.mirror.firestore import Firestore
 
 _BATCH, _BULK, _ROUNDS, _WARM_UP = 500, 2_000, 60, 10
 _LISTENERS, _STREAMS = 1_000, 10
@@ -175,7 +175,7 @@ class _Window:
                 return at
 
     def _update_times(self, path: str) -> Iterator[Any]:
-        from sync.encode import get_time
+        from sync.mirror.encode import get_time
 
         for document in self._client.read([path]).values():
             yield get_time(document.update_time)

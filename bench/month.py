@@ -20,12 +20,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from uuid import UUID, uuid4
 
-from sync import freshness
 from sync.deps import Deps
-from sync.limits import LIMITS, Limits
-from sync.plaid import Plaid
-from sync.pull import pull_item
-from sync.sweep import sweep
+from sync.pull import freshness
+from sync.pull.limits import LIMITS, Limits
+from sync.pull.plaid import Plaid
+from sync.pull.pull import pull_item
+from sync.pull.sweep import sweep
 
 START = datetime(2026, 12, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

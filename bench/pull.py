@@ -31,13 +31,13 @@ from sqlalchemy.orm import Session, registry
 from bench.ground import Ground, ground, interleave, paired, publish, spread
 from bench.page_bank import page, token
 from bench.pulled import Clock, bank, linked, timed, written
-from sync import kept_pages
-from sync.apply import Target, move_cursor, stage, store
 from sync.db import lock_owners, psycopg2_url, transaction
 from sync.deps import Deps
-from sync.fold import Update, fold
-from sync.pages import parse_json, read_page
-from sync.pull import pull_item
+from sync.pull import kept_pages
+from sync.pull.apply import Target, move_cursor, stage, store
+from sync.pull.fold import Update, fold
+from sync.pull.pages import parse_json, read_page
+from sync.pull.pull import pull_item
 from workers.interpreter import tune
 
 _PAGE = 500

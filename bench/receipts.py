@@ -14,11 +14,11 @@ from datetime import date
 
 from bench.ground import ground, interleave, paired, publish, spread
 from bench.history import _HISTORY, _SHORT
-from sync.changes import Cursor
-from sync.prepared import Statement
-from sync.receipts import read_days
-from sync.session import connect_reading, snapshot
-from sync.totals import totals_of
+from sync.ledger.totals import totals_of
+from sync.mirror.changes import Cursor
+from sync.mirror.prepared import Statement
+from sync.mirror.receipts import read_days
+from sync.mirror.session import connect_reading, snapshot
 
 _MONTH_ROWS = 400
 _NEWEST = date(2026, 11, 1)

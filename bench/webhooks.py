@@ -28,7 +28,7 @@ from bench.signed import news_of, signature
 from bench.webhook_bank import TOKEN, News, plan
 from local.postgres import free_port
 from local.stack import Stack
-from sync.vault import Sealed, open_vault
+from sync.keys.vault import Sealed, open_vault
 
 _SENDERS = 32
 _SEED = 7

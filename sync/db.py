@@ -21,8 +21,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from sync import tracing
-from sync.doorbell import Bell, Notices
 from sync.errors import DatabaseBusy, DatabaseUnavailable, UserErased, UserNotFound
+from sync.mirror.doorbell import Bell, Notices
 
 P = ParamSpec("P")
 R = TypeVar("R")

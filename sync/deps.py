@@ -15,14 +15,14 @@ from sqlalchemy import Engine
 
 from sync import log
 from sync.db import make_engine
-from sync.doorbell import Bell
+from sync.keys.vault import Vault, open_vault
+from sync.mirror.doorbell import Bell
 from sync.settings import Settings
-from sync.shapes import SHAPES, Shape
-from sync.vault import Vault, open_vault
+from sync.shapes.shapes import SHAPES, Shape
 
 if TYPE_CHECKING:
-    from sync.firestore import Firestore
-    from sync.plaid import Plaid
+    from sync.mirror.firestore import Firestore
+    from sync.pull.plaid import Plaid
     from sync.sign_ins import SignIns
 
 Serving = Literal["api", "worker", "mirror", "intents"]
@@ -81,8 +81,8 @@ def _bell(settings: Settings, door: Serving) -> Bell | None:
 
 
 def _plaid(settings: Settings) -> Plaid:
-    from sync.limits import Limits, limits_of
-    from sync.plaid import Plaid
+    from sync.pull.limits import Limits, limits_of
+    from sync.pull.plaid import Plaid
 
     return Plaid(
         url=settings.plaid_url,
@@ -101,7 +101,7 @@ def _vault(settings: Settings) -> Vault:
 
 
 def _firestore(settings: Settings) -> Firestore:
-    from sync.firestore import Firestore
+    from sync.mirror.firestore import Firestore
 
     return Firestore(project=settings.firebase_project_id, emulator_host=settings.firestore_emulator_host)
 

@@ -19,8 +19,8 @@ from sqlalchemy.pool import NullPool
 from sync.db import psycopg2_url
 from sync.deps import utc_now
 from sync.errors import MigrationFailed
+from sync.mirror.window import seed_window
 from sync.settings import Settings
-from sync.window import seed_window
 
 if TYPE_CHECKING:
     from alembic.config import Config

@@ -18,14 +18,14 @@ from psycopg2.extras import execute_values
 from sqlalchemy import Connection, Engine, text
 
 from sync import metrics
-from sync.changes import Acknowledgement, Cursor, Traced, Way
 from sync.db import snapshot, transaction
 from sync.deps import Deps
 from sync.errors import TraceNotFound
+from sync.mirror.changes import Acknowledgement, Cursor, Traced, Way
 from sync.tracing import Passport, begin, exporting, is_trace_id, record, resume, span, under
 
 if TYPE_CHECKING:
-    from sync.fetch import Run
+    from sync.pull.fetch import Run
 
 _MOST_SPANS = 100
 _FORGOTTEN_AT_ONCE = 10_000

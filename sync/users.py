@@ -10,10 +10,10 @@ from typing import Any
 
 from sqlalchemy import text
 
-from sync import fields
 from sync.db import Mark, edit, retrying, transaction
 from sync.deps import Deps
 from sync.errors import UserNotFound
+from sync.ledger import fields
 
 _UPSERT = text("""
     insert into users as u (id, email, display_name) values (:id, :email, :name)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import click
 
 from sync.errors import LivespendError
-from sync.shapes import Shape
+from sync.shapes.shapes import Shape
 from workers.cost_commands import cost
 from workers.incident_commands import incident
 from workers.item_commands import items
@@ -89,7 +89,7 @@ def intents() -> None:
 @livespend.command(name="setup-key")
 def setup_key() -> None:
     """Create the key file that bank tokens are encrypted with, unless it exists."""
-    from sync.key_file import create_key_file
+    from sync.keys.key_file import create_key_file
     from sync.settings import read_settings
 
     settings = read_settings(os.environ, needs=frozenset({"TOKEN_KEY_FILE"}))
@@ -98,7 +98,7 @@ def setup_key() -> None:
 
 
 def main(shapes: Mapping[int, Shape] | None = None) -> None:
-    """Entry point of the `livespend` script; `shapes` are those of another release (sync/shapes.py has this one's)."""
+    """Entry point of the `livespend` script; `shapes` are another release's (sync/shapes/shapes.py has this one's)."""
     try:
         livespend(obj=shapes)
     except LivespendError as error:

@@ -20,7 +20,7 @@ _DAYS = 30
 @click.option("--json", "as_json", is_flag=True, help="One JSON object; amounts are exact decimals in strings.")
 def cost(user: str | None, since: datetime | None, by: str, as_json: bool) -> None:
     """What mirroring cost in Firestore: counted writes and deletes, expected reads, at the prices of the settings."""
-    from sync.cost_report import report
+    from sync.mirror.cost_report import report
     from workers.mirror_commands import quiet
     from workers.mirror_process import mirror_deps
 

@@ -33,8 +33,8 @@ def incident() -> None:
 @_JSON
 def export(item_id: UUID, output: Path, as_json: bool, last: int | None, **how: Any) -> None:
     """Write an item's kept pages to a file, with every name, id and number of an account replaced."""
-    from sync.incident import export as write
-    from sync.scramble import Scrambler
+    from sync.rebuild.incident import export as write
+    from sync.rebuild.scramble import Scrambler
 
     with quiet_deps() as deps, _new_file(output) as file:
         done = write(deps, item_id, file, Scrambler(**how), last=last)
@@ -47,7 +47,7 @@ def export(item_id: UUID, output: Path, as_json: bool, last: int | None, **how: 
 @_JSON
 def replay(file: BinaryIO, plaid_url: str | None, as_json: bool) -> None:
     """Pull a file's pages into the ledger of a new test user. Exit status 1 if the ledger is not the file's."""
-    from sync.incident_replay import replay as tell
+    from sync.rebuild.incident_replay import replay as tell
 
     settled = {} if plaid_url is None else {"plaid_url": plaid_url.rstrip("/")}
     with quiet_deps("api", **settled) as api, quiet_deps("worker", **settled) as worker:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from sync import log, tracing
 from sync.deps import build_deps
-from sync.intent_feed import IntentFeed
+from sync.intents.intent_feed import IntentFeed
 from sync.settings import NEEDS, read_settings
 
 

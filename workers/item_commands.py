@@ -22,7 +22,7 @@ def items() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def list_them(user: str | None, broken: bool, as_json: bool) -> None:
     """How each bank connection stands. Tokens are never shown."""
-    from sync.standing import standing_of_items
+    from sync.banks.standing import standing_of_items
     from workers.app import deps
 
     found = standing_of_items(deps(), user, only_broken=broken)
@@ -33,7 +33,7 @@ def list_them(user: str | None, broken: bool, as_json: bool) -> None:
 @click.argument("item_id", type=click.UUID)
 def pull(item_id: UUID) -> None:
     """Ask for a pull of one item now, whatever its retry time is. Twice is safe."""
-    from sync.standing import want_pull_now
+    from sync.banks.standing import want_pull_now
     from workers.app import deps
 
     want_pull_now(deps(), item_id)
@@ -44,7 +44,7 @@ def pull(item_id: UUID) -> None:
 @click.argument("item_id", type=click.UUID)
 def resync(item_id: UUID) -> None:
     """Ask the bank for everything anew; rows it does not tell any more leave the live set, edits stay."""
-    from sync.resync import resync_item
+    from sync.pull.resync import resync_item
     from workers.app import deps
 
     resync_item(deps(), item_id)

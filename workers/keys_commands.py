@@ -18,7 +18,7 @@ from workers.quiet import quiet_deps
 
 if TYPE_CHECKING:
     from sync.deps import Deps
-    from sync.rotation import Progress
+    from sync.keys.rotation import Progress
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 _TRIES, _PAUSE_SECONDS = 30, 1.0
@@ -35,7 +35,7 @@ def keys() -> None:
 def rotate(as_json: bool) -> None:
     """Make a new key in the key file and seal with it from now on. Running processes notice by themselves."""
     from sync.deps import utc_now
-    from sync.key_file import rotate_key_file
+    from sync.keys.key_file import rotate_key_file
     from sync.settings import read_settings
 
     settings = read_settings(os.environ, needs=frozenset({"TOKEN_KEY_FILE"}))
@@ -51,7 +51,7 @@ def rotate(as_json: bool) -> None:
 @_JSON
 def rewrap(as_json: bool) -> None:
     """Bring everything under the current key, in small steps. Exit status 1 if something did not open."""
-    from sync import rotation
+    from sync.keys import rotation
 
     with quiet_deps() as deps, _progress("rewrapping", quiet=as_json) as progress:
         done = rotation.rewrap(deps, progress)
@@ -63,7 +63,7 @@ def rewrap(as_json: bool) -> None:
 @_JSON
 def status(as_json: bool) -> None:
     """How many secrets are sealed under which key; opens each. Exit status 1 if one cannot be opened."""
-    from sync import rotation
+    from sync.keys import rotation
 
     with quiet_deps() as deps, _progress("opening", quiet=as_json) as progress:
         assert deps.vault is not None
@@ -77,7 +77,7 @@ def status(as_json: bool) -> None:
 @click.argument("key_id")
 def retire(key_id: str) -> None:
     """Take a key out of the key file for good. Refused while anything is sealed under it."""
-    from sync import rotation
+    from sync.keys import rotation
 
     with quiet_deps() as deps:
         rotation.retire(deps, key_id)
@@ -96,7 +96,7 @@ def tokens() -> None:
 @_JSON
 def rotate_tokens(item: UUID | None, user: str | None, everything: bool, as_json: bool) -> None:
     """Exchange tokens at Plaid for new ones; the old ones are dead. Exit status 1 unless every one was stored."""
-    from sync.tokens import rotatable
+    from sync.banks.tokens import rotatable
 
     if [item is not None, user is not None, everything].count(True) != 1:
         raise click.UsageError("say one of --item, --user, --all")
@@ -109,7 +109,7 @@ def rotate_tokens(item: UUID | None, user: str | None, everything: bool, as_json
 
 def _exchange_all(deps: Deps, chosen: list[UUID], progress: Progress) -> list[str]:
     """Exchanges each; what is held by a pull, or asks for patience, is tried again a second later."""
-    from sync.tokens import rotate_token
+    from sync.banks.tokens import rotate_token
 
     ended: dict[UUID, str] = {}
     for attempt in range(_TRIES):

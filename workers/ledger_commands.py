@@ -27,7 +27,7 @@ def ledger() -> None:
 @_JSON
 def digest(user: str | None, as_json: bool) -> None:
     """Two digests per user and in all: what the banks told, and what the users said. Equal ledgers have equal ones."""
-    from sync.ledger_digest import digest_ledger
+    from sync.rebuild.ledger_digest import digest_ledger
 
     with quiet_deps() as deps:
         found = digest_ledger(deps.engine, user)
@@ -46,7 +46,7 @@ def digest(user: str | None, as_json: bool) -> None:
 @_JSON
 def rebuild(from_pages: bool, url: str, user: str | None, as_json: bool) -> None:
     """Build the ledger again into an empty database. Exit status 1 unless both have the same digests."""
-    from sync.rebuild import rebuild as build
+    from sync.rebuild.rebuild import rebuild as build
 
     with quiet_deps() as deps, _progress(quiet=as_json) as told:
         found = build(deps, url, user, told=told)
@@ -69,7 +69,7 @@ def rebuild(from_pages: bool, url: str, user: str | None, as_json: bool) -> None
 def raise_epoch(user: str | None, yes: bool, as_json: bool) -> None:
     """After a restore or a failover that lost commits: raise every version above all that were lost. Each document is
     written anew; then `livespend mirror verify --repair` removes what only Firestore has left."""
-    from sync.epochs import raise_epochs
+    from sync.audit.epochs import raise_epochs
     from workers.mirror_commands import quiet
     from workers.mirror_process import mirror_deps
 

@@ -15,8 +15,8 @@ _COLUMNS = ("state", "user_id", "id", "plaid_item_id", "problem", "tries", "crea
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def links(as_json: bool) -> None:
     """List links that are open, which the worker brings to their end, and items that were lost at Plaid."""
+    from sync.banks.link_intents import open_or_lost
     from sync.db import make_engine, transaction
-    from sync.link_intents import open_or_lost
     from sync.settings import read_settings
 
     settings = read_settings(os.environ, needs=frozenset({"WORKER_DATABASE_URL"}))

@@ -28,7 +28,7 @@ mirror.add_command(shape)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def status(as_json: bool) -> None:
     """How far behind the mirror is, how many mirrors listen, what is parked, who is above a cap."""
-    from sync.status import read_status
+    from sync.mirror.status import read_status
     from workers.mirror_process import mirror_deps
 
     with mirror_deps(quiet()) as deps:

@@ -16,13 +16,13 @@ from dataclasses import replace
 from prometheus_client import REGISTRY
 
 from sync import log, metrics, tracing
-from sync.audit import Auditor
+from sync.audit.audit import Auditor
 from sync.deps import Deps, build_deps
-from sync.mirror import Mirror
+from sync.mirror.mirror import Mirror
+from sync.mirror.status import read_backlog
 from sync.schema import require_schema
 from sync.settings import NEEDS, read_settings
-from sync.shapes import SHAPES, Shape
-from sync.status import read_backlog
+from sync.shapes.shapes import SHAPES, Shape
 from workers.interpreter import tune
 
 _AUDITOR_SECONDS = 5.0

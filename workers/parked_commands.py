@@ -15,7 +15,7 @@ import click
 from workers.mirror_commands import quiet
 
 if TYPE_CHECKING:
-    from sync.changes import Connection
+    from sync.mirror.changes import Connection
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 _BY = click.option("--by", "actor", default=getpass.getuser, help="Who does it, for the audit log (default: you).")
@@ -31,7 +31,7 @@ def parked() -> None:
 @_JSON
 def list_(user: str | None, as_json: bool) -> None:
     """Every parked document with its error, the longest parked first."""
-    from sync.parked import list_parked
+    from sync.mirror.parked import list_parked
 
     with _connection() as connection, connection, connection.cursor() as cursor:
         rows = list_parked(cursor, user)
@@ -52,7 +52,7 @@ def list_(user: str | None, as_json: bool) -> None:
 @_JSON
 def show(path: str, as_json: bool) -> None:
     """One parked document: its error, the content that the ledger gives it, what can be edited, who did what."""
-    from sync.parked import show as read
+    from sync.mirror.parked import show as read
 
     with _connection() as connection:
         connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
@@ -73,7 +73,7 @@ def show(path: str, as_json: bool) -> None:
 @_JSON
 def retry(path: str, actor: str, as_json: bool) -> None:
     """Have Firestore asked once more; undoes a drop."""
-    from sync.parked import retry as again
+    from sync.mirror.parked import retry as again
 
     with _connection() as connection:
         again(connection, path, actor)
@@ -86,7 +86,7 @@ def retry(path: str, actor: str, as_json: bool) -> None:
 @_JSON
 def drop(path: str, actor: str, as_json: bool) -> None:
     """Take the document off the page until it is retried; totals keep counting its row."""
-    from sync.parked import drop as leave_out
+    from sync.mirror.parked import drop as leave_out
 
     with _connection() as connection:
         done = leave_out(connection, path, actor)
@@ -118,8 +118,8 @@ def edit(
 
     from sync.db import make_engine
     from sync.deps import build_deps
-    from sync.parked import Edit
-    from sync.parked import edit as correct
+    from sync.mirror.parked import Edit
+    from sync.mirror.parked import edit as correct
     from sync.settings import NEEDS, read_settings
 
     given = Edit(note, category, joined, name, _amount(limit))
@@ -154,7 +154,7 @@ def _cut(text: str, most: int = 4000) -> str:
 
 @contextmanager
 def _connection() -> Iterator[Connection]:
-    from sync.session import connect
+    from sync.mirror.session import connect
     from workers.mirror_process import mirror_deps
 
     with mirror_deps(quiet()) as deps:

@@ -31,7 +31,7 @@ _LOOK_SECONDS = 0.5
 def verify(user: str | None, sample: float, repair: bool, as_json: bool) -> None:
     """Compare Firestore with the ledger. Exit status: 0 equal (or all marked for repair), 1 different, 3 only some
     documents not judged yet."""
-    from sync.verify import verify as compare
+    from sync.audit.verify import verify as compare
     from workers.mirror_process import mirror_deps
 
     with (
@@ -51,7 +51,7 @@ def verify(user: str | None, sample: float, repair: bool, as_json: bool) -> None
 @_JSON
 def rebuild(user: str | None, everybody: bool, no_wait: bool, as_json: bool) -> None:
     """Have the mirror write every document again, as after an emptied or restored Firestore."""
-    from sync.remirror import remirror
+    from sync.audit.remirror import remirror
     from workers.mirror_process import mirror_deps
 
     if (user is not None) is everybody:
@@ -67,11 +67,11 @@ def rebuild(user: str | None, everybody: bool, no_wait: bool, as_json: bool) -> 
 @_JSON
 def audit(user: str | None, last: int, as_json: bool) -> None:
     """The newest audits and repairs, the reads of today, and whether everybody is read often enough."""
-    from sync.asked import owner_of
-    from sync.audit import recent_audits
-    from sync.repair import note_mended, recent_repairs
-    from sync.session import connect
-    from sync.verify import ledger_url
+    from sync.audit.audit import recent_audits
+    from sync.audit.repair import note_mended, recent_repairs
+    from sync.audit.verify import ledger_url
+    from sync.mirror.asked import owner_of
+    from sync.mirror.session import connect
     from workers.mirror_process import mirror_deps
 
     owner = owner_of(user) if user else None
@@ -100,7 +100,7 @@ def audit(user: str | None, last: int, as_json: bool) -> None:
 def window(months: int | None, by_setting: bool, as_json: bool) -> None:
     """Which months are mirrored row by row, and how far a change of that has come. Follows it, unless --json says so;
     whoever stops watching stops nothing."""
-    from sync.window import order_window, read_progress
+    from sync.mirror.window import order_window, read_progress
     from workers.mirror_process import mirror_deps
 
     if months is not None and by_setting:
@@ -119,7 +119,7 @@ def window(months: int | None, by_setting: bool, as_json: bool) -> None:
 
 def _move(deps: Deps, told: Callable[[int, int], None]) -> None:
     """Moves the owners itself; the worker's job may be at it too."""
-    from sync.window import move_window, read_progress
+    from sync.mirror.window import move_window, read_progress
 
     while True:
         move_window(deps, told=lambda progress: _tell(progress, told))
@@ -131,7 +131,7 @@ def _move(deps: Deps, told: Callable[[int, int], None]) -> None:
 
 
 def _follow(deps: Deps, told: Callable[[int, int], None]) -> None:
-    from sync.window import read_progress
+    from sync.mirror.window import read_progress
 
     while (progress := read_progress(deps))["left"]:
         _tell(progress, told)

@@ -11,8 +11,8 @@ import click
 
 if TYPE_CHECKING:
     from sync.deps import Deps
-    from sync.reshape import Standing
-    from sync.shapes import Shape
+    from sync.shapes.reshape import Standing
+    from sync.shapes.shapes import Shape
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
@@ -30,7 +30,7 @@ _NEXT = {
 
 def shapes_of(context: click.Context) -> Mapping[int, Shape]:
     """The shapes that this command's release knows."""
-    from sync.shapes import SHAPES
+    from sync.shapes.shapes import SHAPES
 
     return context.obj or SHAPES
 
@@ -44,7 +44,7 @@ def shape() -> None:
 @_JSON
 def status(as_json: bool) -> None:
     """Which shapes live, how far the change has come, what comes next."""
-    from sync.reshape import read_standing
+    from sync.shapes.reshape import read_standing
 
     with _deps() as deps:
         _print(read_standing(deps), as_json)
@@ -55,7 +55,7 @@ def status(as_json: bool) -> None:
 @_JSON
 def plan(number: int, as_json: bool) -> None:
     """What building, flipping to and sweeping for this shape would take."""
-    from sync.reshape_cost import estimate
+    from sync.shapes.reshape_cost import estimate
 
     with _deps() as deps:
         found = estimate(deps, number)
@@ -71,8 +71,8 @@ def plan(number: int, as_json: bool) -> None:
 @_JSON
 def build(number: int, yes: bool, as_json: bool) -> None:
     """Build this shape beside the living one and verify it. Stopped, it goes on when it is called again."""
-    from sync import reshape
-    from sync.reshape_cost import estimate
+    from sync.shapes import reshape
+    from sync.shapes.reshape_cost import estimate
 
     with _deps() as deps:
         if not yes and reshape.read_standing(deps).live.state == "still":
@@ -86,7 +86,7 @@ def build(number: int, yes: bool, as_json: bool) -> None:
 @_JSON
 def flip(yes: bool, as_json: bool) -> None:
     """Have every page read the shape that was built and verified."""
-    from sync import reshape
+    from sync.shapes import reshape
 
     with _deps() as deps:
         if not yes:
@@ -99,7 +99,7 @@ def flip(yes: bool, as_json: bool) -> None:
 @_JSON
 def sweep(yes: bool, as_json: bool) -> None:
     """Delete the documents of the shape that nobody reads any more. After this there is no way back but a new build."""
-    from sync import reshape
+    from sync.shapes import reshape
 
     with _deps() as deps:
         if not yes:
@@ -112,7 +112,7 @@ def sweep(yes: bool, as_json: bool) -> None:
 @_JSON
 def abort(yes: bool, as_json: bool) -> None:
     """Go back to the old shape and delete the new one's documents."""
-    from sync import reshape
+    from sync.shapes import reshape
 
     with _deps() as deps:
         if not yes:

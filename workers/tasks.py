@@ -8,30 +8,15 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from sync import (
-    accounts,
-    balances,
-    cost_report,
-    erase,
-    freshness,
-    hosted_link,
-    idempotency,
-    imports,
-    inbox,
-    intents,
-    kept_pages,
-    links,
-    log,
-    passports,
-    pendings,
-    purge,
-    recurring,
-    rules,
-    tokens,
-    window,
-)
-from sync import pull as pulls
-from sync import sweep as sweeps
+from sync import idempotency, log, passports
+from sync.banks import accounts, hosted_link, inbox, links, purge, tokens
+from sync.erase import erase
+from sync.intents import intents
+from sync.ledger import pendings, rules
+from sync.mirror import cost_report, window
+from sync.pull import balances, freshness, imports, kept_pages, recurring
+from sync.pull import pull as pulls
+from sync.pull import sweep as sweeps
 from sync.tracing import traced
 from workers.app import app, deps
 

@@ -29,8 +29,8 @@ def users() -> None:
 @_JSON
 def erase(user: str, yes: bool, as_json: bool) -> None:
     """Erase a user from both stores; twice goes on where it was. Exit status 3: not through yet, the worker goes on."""
-    from sync import erase as erasing
-    from sync import erasures
+    from sync.erase import erase as erasing
+    from sync.erase import erasures
 
     if not yes:
         click.confirm(f"Erase {user}: banks, ledger, mirror, sign-in? There is no way back", abort=True, err=True)
@@ -50,7 +50,7 @@ def erase(user: str, yes: bool, as_json: bool) -> None:
 @_JSON
 def list_them(as_json: bool) -> None:
     """Every erasure and how far it is. Of finished ones the user's id is gone, too."""
-    from sync.erasures import list_all
+    from sync.erase.erasures import list_all
 
     with quiet_deps() as deps:
         found = list_all(deps)
@@ -62,8 +62,8 @@ def list_them(as_json: bool) -> None:
 @click.argument("erasure_id", type=click.UUID)
 def record(erasure_id: UUID) -> None:
     """Print the signed record of a finished erasure, as the file that `verify-record` reads."""
-    from sync.erasure_records import as_file
-    from sync.erasures import find
+    from sync.erase.erasure_records import as_file
+    from sync.erase.erasures import find
     from sync.errors import ErasureNotFound
 
     with quiet_deps() as deps:
@@ -78,7 +78,7 @@ def record(erasure_id: UUID) -> None:
 @click.option("--user", help="Also check that the record is of this user.")
 def verify_record(file: Path, user: str | None) -> None:
     """Check that a record was signed here and not changed since. Exit status 1 if not."""
-    from sync.erasure_records import read_file
+    from sync.erase.erasure_records import read_file
 
     with quiet_deps() as deps:
         found = read_file(deps, file.read_text(), user)

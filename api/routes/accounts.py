@@ -6,7 +6,7 @@ from apiflask import APIBlueprint
 
 from api.answers import Account, AccountsAnswer
 from api.current import deps, user_id
-from sync import items
+from sync.banks import items
 
 bp = APIBlueprint("accounts", __name__, url_prefix="/api/accounts", tag="Banks")
 

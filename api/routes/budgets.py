@@ -10,9 +10,9 @@ from flask import Response
 from api.answers import Budget, BudgetsAnswer, BudgetWritten, WriteAnswer, marked
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import budgets
-from sync.bodies import BudgetEditBody, NewBudgetBody
 from sync.deps import Deps
+from sync.ledger import budgets
+from sync.ledger.bodies import BudgetEditBody, NewBudgetBody
 
 bp = APIBlueprint("budgets", __name__, url_prefix="/api/budgets", tag="Budgets")
 

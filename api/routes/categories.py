@@ -9,8 +9,8 @@ from api.answers import CategoriesAnswer, Category, CategoryWritten, WriteAnswer
 from api.bodies import CategoryBody
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import categories
 from sync.deps import Deps
+from sync.ledger import categories
 
 bp = APIBlueprint("categories", __name__, url_prefix="/api/categories", tag="Categories")
 

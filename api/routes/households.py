@@ -21,9 +21,9 @@ from api.answers import (
 from api.bodies import HouseholdBody, InvitationCodeBody, SharesBody
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import households
-from sync.bodies import BudgetEditBody, NewBudgetBody
 from sync.deps import Deps
+from sync.ledger import households
+from sync.ledger.bodies import BudgetEditBody, NewBudgetBody
 
 bp = APIBlueprint("households", __name__, url_prefix="/api/households", tag="Households")
 

@@ -21,9 +21,10 @@ from api.answers import (
 from api.bodies import LinkTokenBody, NewItemBody
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import items, refresh
+from sync.banks import items
+from sync.banks.twins import Told
 from sync.deps import Deps
-from sync.twins import Told
+from sync.pull import refresh
 
 bp = APIBlueprint("items", __name__, url_prefix="/api", tag="Banks")
 

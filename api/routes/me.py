@@ -7,7 +7,8 @@ from apiflask import APIBlueprint
 from api.answers import ErasureAnswer, Profile, ProfileAnswer, ProfileWritten, marked
 from api.bodies import ProfileBody
 from api.current import caller, deps, user_id
-from sync import erasures, users
+from sync import users
+from sync.erase import erasures
 from sync.errors import UserNotFound
 
 bp = APIBlueprint("me", __name__, url_prefix="/api/me", tag="Profile")

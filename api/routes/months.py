@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from api.answers import Month, MonthAnswer, MonthsAnswer
 from api.current import deps, user_id
-from sync import spend
-from sync.edit_fields import parse_month
 from sync.errors import InvalidFields
+from sync.ledger import spend
+from sync.ledger.edit_fields import parse_month
 
 bp = APIBlueprint("months", __name__, url_prefix="/api/months", tag="Months")
 

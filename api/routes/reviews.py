@@ -10,9 +10,9 @@ from apiflask import APIBlueprint
 
 from api.answers import Review, ReviewsAnswer, ReviewWritten, marked
 from api.current import deps, user_id
-from sync import reviews
 from sync.db import Mark
 from sync.deps import Deps
+from sync.ledger import reviews
 
 bp = APIBlueprint("reviews", __name__, url_prefix="/api/reviews", tag="Transactions")
 

@@ -11,8 +11,8 @@ from api.answers import Rule, RulePreview, RulesAnswer, RulesApplied, RuleWritte
 from api.bodies import RuleBody, RuleEditBody
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import rulebook
 from sync.deps import Deps
+from sync.ledger import rulebook
 
 bp = APIBlueprint("rules", __name__, url_prefix="/api/rules", tag="Rules")
 

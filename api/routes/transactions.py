@@ -13,10 +13,10 @@ from api.answers import Transaction, TransactionAnswer, TransactionsAnswer, Tran
 from api.bodies import TransactionsQuery
 from api.current import deps, user_id
 from api.idempotency import create
-from sync import ledger, splits
-from sync.bodies import EntryEditBody, NewExpenseBody, SplitsBody
 from sync.db import Mark
 from sync.deps import Deps
+from sync.ledger import ledger, splits
+from sync.ledger.bodies import EntryEditBody, NewExpenseBody, SplitsBody
 
 bp = APIBlueprint("transactions", __name__, url_prefix="/api/transactions", tag="Transactions")
 

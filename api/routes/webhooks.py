@@ -8,7 +8,7 @@ from flask import request
 from api.answers import Answer
 from api.auth import public
 from api.current import deps
-from sync import webhooks
+from sync.banks import webhooks
 
 bp = APIBlueprint("webhooks", __name__, url_prefix="/webhooks", tag="Webhooks")
 

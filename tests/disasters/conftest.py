@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from local import postgres
+from sync.audit.verify import verify
 from sync.deps import Deps
 from sync.migrate import create_roles, migrate
-from sync.mirror import Mirror
+from sync.mirror.mirror import Mirror
 from sync.settings import Settings
-from sync.shapes import SHAPES, Shape
-from sync.verify import verify
+from sync.shapes.shapes import SHAPES, Shape
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.integration.pull.conftest import bank, linked

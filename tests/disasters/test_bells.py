@@ -8,7 +8,7 @@ import time
 
 import psycopg2
 
-from sync.session import Session
+from sync.mirror.session import Session
 
 
 def test_a_bell_that_a_query_took_off_the_wire_is_still_told(books, database):

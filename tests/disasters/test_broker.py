@@ -18,7 +18,7 @@ import redis
 from api.doorbell import Doorbell
 from local import valkey as local_valkey
 from local.postgres import free_port
-from sync.webhooks import receive
+from sync.banks.webhooks import receive
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import celery_worker, eventually

@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sync.mirror import Mirror
-from sync.pull import pull_item
-from sync.sweep import sweep
+from sync.mirror.mirror import Mirror
+from sync.pull.pull import pull_item
+from sync.pull.sweep import sweep
 from tests.integration.pull.bank import error, page, row
 from tests.integration.pull.conftest import Linked
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import grpc
 import pytest
 
-from sync.verify import verify
+from sync.audit.verify import verify
 from tests.disasters.test_two_mirrors import write
 from tests.fixtures.gate import Gate, Refusal, Seen
 from tests.fixtures.mirror import Books

@@ -14,9 +14,9 @@ import pytest
 from local import postgres
 from local.postgres import Postgres
 from local.processes import with_parent
+from sync.audit.verify import verify
 from sync.db import edit
 from sync.errors import DatabaseUnavailable
-from sync.verify import verify
 from tests.fixtures.database import Database
 
 

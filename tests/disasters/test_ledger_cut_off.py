@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync.session import connect
+from sync.mirror.session import connect
 
 
 def cut(database) -> int:

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from sync import reshape
+from sync.audit.verify import verify
 from sync.errors import SchemaTooOld, ShapeUnknown
 from sync.schema import require_schema
-from sync.verify import verify
+from sync.shapes import reshape
 from tests.fixtures.shapes import TWO_SHAPES, shaped_process, untold
 
 

@@ -10,15 +10,15 @@ import sys
 import psycopg2
 import pytest
 
-from sync.imports import Sizes
-from sync.verify import verify
+from sync.audit.verify import verify
+from sync.pull.imports import Sizes
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import ROOT, pull_in_child
 
 _REPAIR = """
 import sys
-from sync.verify import verify
+from sync.audit.verify import verify
 from workers.mirror_process import mirror_deps
 with mirror_deps() as deps:
     verify(deps, mend=True)

@@ -18,7 +18,7 @@ import psycopg2
 import pytest
 from google.api_core.exceptions import NotFound
 
-from sync.verify import verify
+from sync.audit.verify import verify
 from tests.fixtures.mirror import Books
 
 DAMAGED = 1_000

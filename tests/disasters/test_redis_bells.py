@@ -12,13 +12,13 @@ import redis
 
 from local import valkey
 from local.postgres import free_port
-from sync import ledger
 from sync.db import edit, make_engine, transaction
 from sync.deps import Deps
-from sync.doorbell import CHANNEL, Bell, Notices
 from sync.errors import InvalidFields, InvalidSettings
 from sync.idempotency import once
-from sync.session import Session
+from sync.ledger import ledger
+from sync.mirror.doorbell import CHANNEL, Bell, Notices
+from sync.mirror.session import Session
 from sync.settings import NEEDS, read_settings
 
 LONG = 3600.0

@@ -8,7 +8,7 @@ import threading
 
 import psycopg2
 
-from sync.session import Session
+from sync.mirror.session import Session
 from tests.fixtures.mirror import Books
 
 

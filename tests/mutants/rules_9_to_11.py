@@ -13,23 +13,23 @@ BREAKS = [
     broken(
         "9.1", "answered before is not looked for",
         f"{_FEED}::test_killed_at_each_step_nothing_is_lost_or_doubled",
-        "sync/intents.py", "            if standing.outcome is not None:", "            if False:",
+        "sync/intents/intents.py", "            if standing.outcome is not None:", "            if False:",
     ),
     broken(
         "9.1", "the document goes before the ledger has it",
         f"{_FEED}::test_killed_at_each_step_nothing_is_lost_or_doubled",
-        "sync/intent_feed.py", '        step("intents:found")\n',
+        "sync/intents/intent_feed.py", '        step("intents:found")\n',
         '        self._delete([(intent.path, intent.update_time)])\n        step("intents:found")\n',
     ),
     broken(
         "9.2", "rows go before the oldest intent is too old",
         f"{_SETTLE}::test_an_old_intent_is_refused_and_rows_outlive_the_oldest_accepted_one",
-        "sync/intents.py", "intent_max_age_days) + 2 * AHEAD", "intent_max_age_days)",
+        "sync/intents/intents.py", "intent_max_age_days) + 2 * AHEAD", "intent_max_age_days)",
     ),
     broken(
         "9.3", "what the API has done is done again",
         f"{_SETTLE}::test_what_the_api_has_done_under_the_same_key_is_not_done_again",
-        "sync/intents.py", "        if by_the_api is not None:", "        if False:",
+        "sync/intents/intents.py", "        if by_the_api is not None:", "        if False:",
     ),
     broken(
         "9.3", "the API does what an intent has done",
@@ -46,22 +46,22 @@ BREAKS = [
     broken(
         "9.5", "a gap is not waited for",
         f"{_SETTLE}::test_a_gap_waits_a_bounded_time",
-        "sync/intents.py", "    if intent.problem is not None or intent.sequence <= (standing.reached or 0) + 1:", "    if True:",
+        "sync/intents/intents.py", "    if intent.problem is not None or intent.sequence <= (standing.reached or 0) + 1:", "    if True:",
     ),
     broken(
         "9.5", "a late one has the last word",
         f"{_SETTLE}::test_after_that_time_it_goes_on_and_the_late_one_cannot_undo_it",
-        "sync/intents.py", " and i.sequence < :sequence", "",
+        "sync/intents/intents.py", " and i.sequence < :sequence", "",
     ),
     broken(
         "9.6", "nothing is superseded",
         f"{_SETTLE}::test_a_field_changed_after_what_was_seen_supersedes",
-        "sync/intents.py", "            if unseen and marks:", "            if False:",
+        "sync/intents/intents.py", "            if unseen and marks:", "            if False:",
     ),
     broken(
         "9.6", "a device supersedes itself",
         f"{_SETTLE}::test_a_device_does_not_supersede_itself_but_another_device_does",
-        "sync/intents.py", "      and not exists (select from intents_applied as i", "      and not exists (select from intents_applied as i where false) and not exists (select from users as i",
+        "sync/intents/intents.py", "      and not exists (select from intents_applied as i", "      and not exists (select from intents_applied as i where false) and not exists (select from users as i",
     ),
     broken(
         "9.6", "a writer beside the API leaves the version as it was",
@@ -71,27 +71,27 @@ BREAKS = [
     broken(
         "9.7", "a silent listener is believed",
         f"{_FEED}::test_a_silent_listener_is_opened_anew_without_any_poll",
-        "sync/intent_feed.py", "            if now - self._heard > settings.intent_silence_seconds:", "            if False:",
+        "sync/intents/intent_feed.py", "            if now - self._heard > settings.intent_silence_seconds:", "            if False:",
     ),
     broken(
         "9.7", "no poll",
         f"{_FEED}::test_a_listener_that_fell_silent_is_found_out_and_the_poll_stands_behind_it",
-        "sync/intent_feed.py", "            if now >= next_poll:", "            if False:",
+        "sync/intents/intent_feed.py", "            if now >= next_poll:", "            if False:",
     ),
     broken(
         "9.8", "a flood is kept in memory",
         "tests/unit/core/test_turns.py::test_of_one_user_so_many_are_kept_and_the_rest_is_fetched_when_they_are_done",
-        "sync/turns.py", "            if len(user.waiting) >= self._held:", "            if False:",
+        "sync/intents/turns.py", "            if len(user.waiting) >= self._held:", "            if False:",
     ),
     broken(
         "9.8", "one user has every turn",
         "tests/unit/core/test_turns.py::test_a_flood_costs_another_user_one_turn",
-        "sync/turns.py", "            self._users.move_to_end(user_id)\n", "",
+        "sync/intents/turns.py", "            self._users.move_to_end(user_id)\n", "",
     ),
     broken(
         "9.8", "no hourly limit",
         f"{_FEED}::test_a_flood_is_bounded_and_another_user_is_served_meanwhile",
-        "sync/intents.py", "    if standing.recent >= deps.settings.intent_hourly_limit:", "    if False:",
+        "sync/intents/intents.py", "    if standing.recent >= deps.settings.intent_hourly_limit:", "    if False:",
     ),
     # --- 10. erasing a user ---
     broken(
@@ -107,17 +107,17 @@ BREAKS = [
     broken(
         "10.3", "no wait before the reading",
         f"{_ERASE}::test_it_is_not_done_before_the_last_token_has_expired",
-        "sync/erase.py", "    if deps.now() < until:", "    if False:",
+        "sync/erase/erase.py", "    if deps.now() < until:", "    if False:",
     ),
     broken(
         "10.3", "signed unread",
         "tests/integration/erase/test_late_head.py::test_a_first_head_that_lands_after_the_deletion_is_found_and_deleted",
-        "sync/erase.py", "    if found or account or any(rows.values()):", "    if False:",
+        "sync/erase/erase.py", "    if found or account or any(rows.values()):", "    if False:",
     ),
     broken(
         "10.3", "the wait does not begin anew",
         f"{_ERASE}::test_what_comes_back_while_it_waits_is_deleted_and_the_wait_begins_anew",
-        "sync/erase.py", '"wait" if found else "account")', '"account")',
+        "sync/erase/erase.py", '"wait" if found else "account")', '"account")',
     ),
     broken(
         "10.4", "a uid that comes back begins at the first epoch",
@@ -179,21 +179,21 @@ BREAKS = [
     broken(
         "11.4", "the member document goes last",
         f"{_SHARED}::test_of_a_large_leave_the_member_document_goes_in_the_first_commit",
-        "sync/claims.py", "        else:\n            claimed[path] = marked\n", '        else:\n            groups["0"][path] = marked\n',
+        "sync/mirror/claims.py", "        else:\n            claimed[path] = marked\n", '        else:\n            groups["0"][path] = marked\n',
     ),
     broken(
         "11.5", "an erased user stays a member",
         "tests/integration/erase/test_households.py::test_an_erased_member_takes_what_they_shared_and_nobody_elses",
-        "sync/erase.py", "    erasures.leave_households(deps, erasure)\n", "",
+        "sync/erase/erase.py", "    erasures.leave_households(deps, erasure)\n", "",
     ),
     broken(
         "11.5", "what households have to delete is not waited for",
         "tests/integration/erase/test_households.py::test_an_erasure_waits_for_what_households_still_have_to_delete",
-        "sync/erasures.py", "    where e.id = :id\n\"\"\")\n_LEAVE", "    where false and e.id = :id\n\"\"\")\n_LEAVE",
+        "sync/erase/erasures.py", "    where e.id = :id\n\"\"\")\n_LEAVE", "    where false and e.id = :id\n\"\"\")\n_LEAVE",
     ),
     broken(
         "11.5", "member documents are not read again",
         "tests/integration/erase/test_households.py::test_a_member_document_that_comes_back_is_found_by_the_last_reading",
-        "sync/erase.py", '*(f"{owner}/members/{erasure.user_id}" for owner in erasure.households)', "*()",
+        "sync/erase/erase.py", '*(f"{owner}/members/{erasure.user_id}" for owner in erasure.households)', "*()",
     ),
 ]  # fmt: skip

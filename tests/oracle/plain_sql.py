@@ -1,6 +1,6 @@
 """What Firestore should hold, said a second time and by other means: one plain SQL statement per kind of document.
 
-Nothing here is shared with `sync/projection.py`. Versions and times are left out: they say when, not what.
+Nothing here is shared with `sync/mirror/projection.py`. Versions and times are left out: they say when, not what.
 """
 
 from __future__ import annotations

@@ -26,11 +26,11 @@ from google.api_core.exceptions import GoogleAPICallError
 from local.listener import owner_client
 from local.person import Person, Refused
 from local.stack import Stack
+from sync.audit.verify import verify
 from sync.deps import Deps, build_deps
+from sync.mirror.window import move_window, order_window
+from sync.pull.sweep import sweep
 from sync.settings import read_settings
-from sync.sweep import sweep
-from sync.verify import verify
-from sync.window import move_window, order_window
 from tests.oracle.homes import Homes
 
 _NAMES = ["Corner Café ☕", "ACME Grocery", "Shell Gas 42", "مطعم السلام", "Payroll ACME", "Transfer to savings",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg2
 import pytest
 
-from sync.prepared import FEW, Statement
+from sync.mirror.prepared import FEW, Statement
 
 _PAIRS = Statement("select a, b from unnest(%s::text[], %s::int[]) as w(a, b) where a like 'k%%'", "text[]", "int[]")
 

@@ -15,9 +15,9 @@ from uuid import UUID
 
 import pytest
 
-from sync import erase, erasures
 from sync.deps import Deps
-from sync.erase import Told
+from sync.erase import erase, erasures
+from sync.erase.erase import Told
 from tests.fixtures.auth import AuthServer
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[3]
 WAIT = 3900
 _DRIVE = """
 import sys, uuid
-from sync.erase import drive
+from sync.erase.erase import drive
 from workers.app import deps
 drive(deps(), uuid.UUID(sys.argv[1]))
 """

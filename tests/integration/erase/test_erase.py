@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError
 
-from sync import erase, erasure_records, erasures
 from sync.db import edit, transaction
+from sync.erase import erase, erasure_records, erasures
 from sync.errors import RecordInvalid, UserErased, UserNotFound
-from sync.sweep import sweep
+from sync.pull.sweep import sweep
 from tests.fixtures.auth import AuthServer
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sync import erase, erasures
+from sync.erase import erase, erasures
 from tests.integration.database.test_row_security import uid
 from tests.integration.erase.conftest import WAIT, Scene, everywhere
 from tests.integration.erase.test_erase import erased

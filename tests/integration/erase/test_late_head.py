@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import grpc
 
-from sync import erasures
+from sync.erase import erasures
 from tests.fixtures.gate import Gate
 from tests.integration.erase.conftest import WAIT, Scene
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync import households
 from sync.errors import InvitationInvalid
+from sync.ledger import households
 from tests.integration.http.conftest import House, Person
 
 BUDGET = {"categoryId": "TRAVEL", "currency": "USD", "limit": "100", "startsMonth": "2026-11"}

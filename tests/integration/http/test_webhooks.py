@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from werkzeug.test import TestResponse
 
-from sync.plaid import Plaid
+from sync.pull.plaid import Plaid
 from tests.fixtures.auth import AuthServer
 from tests.fixtures.deps import DepsFor
 from tests.integration.http.conftest import House

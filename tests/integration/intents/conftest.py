@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from sync.changes import Version
 from sync.deps import Deps
-from sync.firestore import Firestore
-from sync.intent_envelope import Intent
-from sync.intent_feed import IntentFeed
+from sync.intents.intent_envelope import Intent
+from sync.intents.intent_feed import IntentFeed
+from sync.mirror.changes import Version
+from sync.mirror.firestore import Firestore
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.firestore import FirestoreServer

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sync import erasures
+from sync.erase import erasures
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.fixtures.mirror import Books

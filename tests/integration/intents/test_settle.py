@@ -13,12 +13,14 @@ from typing import Any
 
 import pytest
 
-from sync import budgets, idempotency, intents
-from sync import ledger as entries
+from sync import idempotency
 from sync.deps import Deps
 from sync.errors import UserNotFound
-from sync.intent_kinds import KINDS
-from sync.intents import Answered, Waits, settle
+from sync.intents import intents
+from sync.intents.intent_kinds import KINDS
+from sync.intents.intents import Answered, Waits, settle
+from sync.ledger import budgets
+from sync.ledger import ledger as entries
 from tests.fixtures.database import Database
 from tests.fixtures.mirror import Books
 from tests.integration.intents.conftest import Device, number, receipts

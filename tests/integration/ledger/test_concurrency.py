@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from sync import ledger
 from sync.db import lock_owners, retrying, transaction
 from sync.errors import DatabaseBusy, DatabaseUnavailable
+from sync.ledger import ledger
 from tests.integration.ledger.conftest import Scene, until
 
 

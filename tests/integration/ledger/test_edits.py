@@ -10,7 +10,7 @@ from decimal import Decimal
 
 import pytest
 
-from sync import budgets, categories, ledger, users
+from sync import users
 from sync.deps import Deps
 from sync.errors import (
     BudgetExists,
@@ -23,6 +23,7 @@ from sync.errors import (
     TransactionNotFound,
     UserNotFound,
 )
+from sync.ledger import budgets, categories, ledger
 from tests.integration.ledger.conftest import Scene, paths
 
 ON = date(2026, 11, 5)

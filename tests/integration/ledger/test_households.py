@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from sync import households, ledger
 from sync.db import lock_owners, transaction
 from sync.errors import LivespendError
+from sync.ledger import households, ledger
 from tests.integration.ledger.conftest import Scene, until
 from tests.integration.ledger.test_concurrency import someone_waits
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sync import items, ledger
+from sync.banks import items
 from sync.errors import (
     ItemAlreadyLinked,
     ItemNotFound,
@@ -20,7 +20,8 @@ from sync.errors import (
     UserNotFound,
     VaultFailed,
 )
-from sync.vault import Sealed
+from sync.keys.vault import Sealed
+from sync.ledger import ledger
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PLAID_TODAY, PlaidServer
 from tests.integration.ledger.conftest import Scene, paths

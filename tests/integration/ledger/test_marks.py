@@ -11,8 +11,8 @@ from typing import Any
 import psycopg2
 import pytest
 
-from sync import ledger
-from sync.window import first_month, move_window
+from sync.ledger import ledger
+from sync.mirror.window import first_month, move_window
 from tests.fixtures.deps import DepsFor
 from tests.integration.ledger.conftest import Scene
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from sync import ledger, spend
 from sync.db import transaction
 from sync.errors import InvalidCursor, MonthNotFound
+from sync.ledger import ledger, spend
 from sync.money import exact
 from tests.integration.ledger.conftest import Scene
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync import categories, ledger, rulebook, rules
 from sync.errors import InvalidFields, RuleNotFound
+from sync.ledger import categories, ledger, rulebook, rules
 from tests.fixtures.deps import DepsFor
 from tests.integration.ledger.conftest import Scene, paths
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from sync import budgets, categories, ledger, spend
 from sync.errors import InvalidFields, TransactionNotFound
-from sync.splits import MOST, Part, put_splits
+from sync.ledger import budgets, categories, ledger, spend
+from sync.ledger.splits import MOST, Part, put_splits
 from tests.integration.ledger.conftest import Scene, paths
 
 NOVEMBER = date(2026, 11, 1)

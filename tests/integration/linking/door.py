@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from sync.banks.webhooks import receive
 from sync.deps import Deps
-from sync.webhooks import receive
 
 
 @dataclass

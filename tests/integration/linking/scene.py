@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from sync import accounts, hosted_link, items, links
+from sync.banks import accounts, hosted_link, items, links
+from sync.banks.twins import Told
 from sync.deps import Deps, utc_now
-from sync.pull import pull_item
-from sync.sweep import sweep
-from sync.twins import Told
+from sync.pull.pull import pull_item
+from sync.pull.sweep import sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import FIRST_PLATYPUS, PlaidServer
@@ -30,14 +30,14 @@ ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 _EXCHANGE = """
 import os, sys
-from sync import items
+from sync.banks import items
 from sync.deps import build_deps
 from sync.settings import read_settings
 items.exchange(build_deps(read_settings(os.environ), door="api"), "u1", sys.stdin.readline().strip())
 """
 _TASK = """
 import os, sys, uuid
-from sync import hosted_link, links
+from sync.banks import hosted_link, links
 from sync.deps import build_deps
 from sync.settings import read_settings
 task = {"settle_link": links.settle_link, "finish_link": hosted_link.finish_link}[sys.argv[1]]

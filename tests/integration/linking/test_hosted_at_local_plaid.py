@@ -11,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from sync import items
+from sync.banks import items
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer

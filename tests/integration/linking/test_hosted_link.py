@@ -11,12 +11,12 @@ from uuid import UUID
 
 import pytest
 
-from sync import hosted_link, items, links
+from sync.banks import hosted_link, items, links
+from sync.banks.webhooks import receive
 from sync.deps import Deps
 from sync.errors import LinkSessionNotFound, LinkUnderWay
-from sync.plaid import Plaid
-from sync.sweep import sweep
-from sync.webhooks import receive
+from sync.pull.plaid import Plaid
+from sync.pull.sweep import sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import Bank, account, error, serve

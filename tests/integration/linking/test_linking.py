@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from sync import items
+from sync.banks import items
+from sync.banks.twins import Told
 from sync.errors import (
     ItemAlreadyLinked,
     LinkSessionNotFound,
@@ -20,7 +21,6 @@ from sync.errors import (
     PlaidTransient,
     UpdateModeToken,
 )
-from sync.twins import Told
 from tests.integration.linking.scene import Scene
 from tests.integration.pull.process import eventually
 
@@ -268,7 +268,7 @@ def test_what_lacks_a_consent_is_asked_for_it(scene: Scene, code: str) -> None:
 
 
 def test_old_uses_of_link_are_forgotten_and_open_ones_are_not(scene: Scene) -> None:
-    from sync.links import forget_old
+    from sync.banks.links import forget_old
 
     token = open_link(scene)
     scene.exchange(scene.plaid.connect(token), link_token=token)

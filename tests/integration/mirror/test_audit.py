@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from sync import audit_counts
-from sync.audit import AuditLines, Auditor, recent_audits
-from sync.audit_budget import Budget, BudgetSpent
-from sync.verify import ledger_url
+from sync.audit import audit_counts
+from sync.audit.audit import AuditLines, Auditor, recent_audits
+from sync.audit.audit_budget import Budget, BudgetSpent
+from sync.audit.verify import ledger_url
 
 ROOT = Path(__file__).parents[3]
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 
-from sync.claims import read_claims
-from sync.session import connect_reading, snapshot
-from sync.shapes import SHAPES
+from sync.mirror.claims import read_claims
+from sync.mirror.session import connect_reading, snapshot
+from sync.shapes.shapes import SHAPES
 
 
 class _Interrupted:

@@ -116,8 +116,8 @@ def test_rebuild_fills_an_emptied_firestore(
 
 
 def test_audit_shows_what_was_read_and_repaired(books, call, mirrored, mirror_deps, firestore_server):
-    from sync.audit import AuditLines, Auditor
-    from sync.verify import ledger_url
+    from sync.audit.audit import AuditLines, Auditor
+    from sync.audit.verify import ledger_url
 
     ada = books()
     rows = ada.add(3)

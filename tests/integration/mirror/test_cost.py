@@ -15,14 +15,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from local.firestore.plain import Plain
-from sync import cost, cost_report
-from sync.changes import Acknowledgement, Held, Shown, Version
-from sync.cost import Indexes, read_indexes
-from sync.encode import delete_write
-from sync.meter import Meter
-from sync.plan import Write
+from sync.mirror import cost, cost_report
+from sync.mirror.changes import Acknowledgement, Held, Shown, Version
+from sync.mirror.cost import Indexes, read_indexes
+from sync.mirror.encode import delete_write
+from sync.mirror.meter import Meter
+from sync.mirror.plan import Write
+from sync.mirror.settling import acknowledge
 from sync.settings import Settings
-from sync.settling import acknowledge
 from tests.fixtures.gate import Gate, Refusal
 from workers.cli import livespend
 from workers.mirror_commands import mirror

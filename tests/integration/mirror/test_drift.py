@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync.verify import verify
+from sync.audit.verify import verify
 
 
 def test_equal_stores_are_equal(books, mirrored, mirror_deps, firestore_server):

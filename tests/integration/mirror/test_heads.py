@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sync.changes import Held, Version
-from sync.commits import look
-from sync.firestore import Firestore
+from sync.mirror.changes import Held, Version
+from sync.mirror.commits import look
+from sync.mirror.firestore import Firestore
 
 
 def of_head(gate) -> list[bytes]:
@@ -35,7 +35,7 @@ def test_no_head_is_ever_written_twice_alike(books, mirrored, gate, monkeypatch)
 
     An import in parts: as long as marks of its one version are left, the head has nothing new to tell.
     """
-    monkeypatch.setattr("sync.pacing.Ramp.room", lambda ramp, now, most: 4)
+    monkeypatch.setattr("sync.mirror.pacing.Ramp.room", lambda ramp, now, most: 4)
     ada = books()
     ada.add(20, on="2026-06-01")
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sync.mirror import Mirror
-from sync.verify import verify
+from sync.audit.verify import verify
+from sync.mirror.mirror import Mirror
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.fixtures.mirror import Books
@@ -248,7 +248,7 @@ def test_of_a_large_leave_the_member_document_goes_in_the_first_commit(
     for each in (ada, bob):
         home.join(each, everything=True)
     mirrored()
-    monkeypatch.setattr("sync.claims.REQUEST_WRITES", 10)
+    monkeypatch.setattr("sync.mirror.claims.REQUEST_WRITES", 10)
     home.leave(ada)
     seen: list[tuple[bool, int]] = []
 

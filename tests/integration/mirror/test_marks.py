@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from sync.changes import Acknowledgement, Held, Shown, Version
-from sync.marks import read_marks
-from sync.session import connect
-from sync.settling import acknowledge, clear_dirty
+from sync.mirror.changes import Acknowledgement, Held, Shown, Version
+from sync.mirror.marks import read_marks
+from sync.mirror.session import connect
+from sync.mirror.settling import acknowledge, clear_dirty
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import grpc
 import pytest
 from click.testing import CliRunner, Result
 
+from sync.audit.verify import verify
 from sync.errors import DocumentNotParked, InvalidFields, ParkedRefused
-from sync.verify import verify
 from tests.fixtures.gate import Refusal, Seen
 from workers.cli import livespend
 

@@ -7,7 +7,7 @@ import pytest
 from sync import passports, tracing
 from sync.db import transaction
 from sync.errors import TraceNotFound
-from sync.ledger import edit_entry
+from sync.ledger.ledger import edit_entry
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sync.marks import read_owners
-from sync.projection import project
-from sync.session import connect_reading, snapshot
+from sync.mirror.marks import read_owners
+from sync.mirror.projection import project
+from sync.mirror.session import connect_reading, snapshot
 
 MANY, OTHERS = 400, 4_000
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sync.receipts import totals_digest
+from sync.mirror.receipts import totals_digest
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.fixtures.mirror import Books

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sync.firestore import ReadTally
-from sync.reconcile import compare, read_owner
-from sync.repair import note_mended, recent_repairs, repair
-from sync.session import connect
-from sync.verify import compare_owner, ledger_url, verify
+from sync.audit.reconcile import compare, read_owner
+from sync.audit.repair import note_mended, recent_repairs, repair
+from sync.audit.verify import compare_owner, ledger_url, verify
+from sync.mirror.firestore import ReadTally
+from sync.mirror.session import connect
 
 
 @pytest.fixture

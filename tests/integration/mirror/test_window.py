@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sync import window
-from sync.window import move_window, order_window, read_progress
+from sync.mirror import window
+from sync.mirror.window import move_window, order_window, read_progress
 
 MONTHS = ["2025-12", "2026-01", "2026-02", "2026-03"]
 

@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from sync.deps import Deps
-from sync.plaid import Plaid
-from sync.pull import PullResult, pull_item
+from sync.pull.plaid import Plaid
+from sync.pull.pull import PullResult, pull_item
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import Bank, serve

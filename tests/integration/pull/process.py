@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
 
-from sync.imports import SIZES, Sizes
+from sync.pull.imports import SIZES, Sizes
 from tests.integration.pull.conftest import Linked
 
 ROOT = Path(__file__).parents[3]
 _PULL = """
 import sys, uuid
-from sync.imports import Sizes
-from sync.pull import pull_item
+from sync.pull.imports import Sizes
+from sync.pull.pull import pull_item
 from workers.app import deps
 pull_item(deps(), uuid.UUID(sys.argv[1]), Sizes(*map(int, sys.argv[2:])))
 """

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from sync.accounts import STEP_ROWS, Refreshed, refresh_accounts
+from sync.banks.accounts import STEP_ROWS, Refreshed, refresh_accounts
+from sync.banks.items import create_link_token, finish_update, list_accounts
 from sync.deps import Deps
-from sync.items import create_link_token, finish_update, list_accounts
-from sync.sweep import sweep
+from sync.pull.sweep import sweep
 from tests.integration.pull.bank import account, error, page, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.vectors.conftest import Spend

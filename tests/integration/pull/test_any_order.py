@@ -15,10 +15,10 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from sync import reviews
 from sync.deps import Deps
 from sync.errors import ReviewClosed, ReviewConfirmed
-from sync.ledger import edit_entry
+from sync.ledger import reviews
+from sync.ledger.ledger import edit_entry
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import Bank, account, page, pending, row

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.balances import Balance, Booked, Verdict, check_balances, judge
+from sync.pull.balances import Balance, Booked, Verdict, check_balances, judge
 from tests.integration.pull.bank import account, page, pending, row
 from tests.integration.pull.conftest import Linked
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from sync.conditions import STATUSES, TRANSITIONS, Event, after
+from sync.banks.webhook_codes import WEBHOOKS, Beside, WebhookRule
+from sync.banks.webhooks import receive
 from sync.deps import Deps
-from sync.plaid_codes import CODES, ErrorRule
-from sync.webhook_codes import WEBHOOKS, Beside, WebhookRule
-from sync.webhooks import receive
+from sync.pull.conditions import STATUSES, TRANSITIONS, Event, after
+from sync.pull.plaid_codes import CODES, ErrorRule
 from tests.integration.pull.bank import account, error, page, row
 from tests.integration.pull.conftest import Linked
 

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from sync.deps import Deps
-from sync.ledger import get_transaction
-from sync.pendings import expire_pendings
-from sync.spend import get_month
+from sync.ledger.ledger import get_transaction
+from sync.ledger.pendings import expire_pendings
+from sync.ledger.spend import get_month
 from tests.integration.pull.bank import page, pending, row
 from tests.integration.pull.conftest import Linked
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sync import freshness, items
-from sync.limits import Limit, Limits
-from sync.plaid import Plaid
-from sync.projection import project
-from sync.sweep import sweep
+from sync.banks import items
+from sync.mirror.projection import project
+from sync.pull import freshness
+from sync.pull.limits import Limit, Limits
+from sync.pull.plaid import Plaid
+from sync.pull.sweep import sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import error, page, row

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from sync.errors import PagesDamaged, PlaidPaced
-from sync.imports import Sizes, forget_old
-from sync.kept_pages import verify_chain
-from sync.key_file import create_key_file
-from sync.pages import UnreadPage
-from sync.plaid import Plaid
-from sync.pull import PullResult, pull_item
+from sync.keys.key_file import create_key_file
+from sync.pull.imports import Sizes, forget_old
+from sync.pull.kept_pages import verify_chain
+from sync.pull.pages import UnreadPage
+from sync.pull.plaid import Plaid
+from sync.pull.pull import PullResult, pull_item
 from tests.integration.pull.bank import MUTATION, Answer, account, error, page, pending, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import pull_in_child
@@ -110,7 +110,7 @@ def test_an_update_longer_than_the_limit_ends_however_often_it_is_hit(linked: Li
 
 
 class Paced(Plaid):
-    """Our own pace: so many calls, then a wait, as sync/limits.py makes it."""
+    """Our own pace: so many calls, then a wait, as sync/pull/limits.py makes it."""
 
     def __init__(self, url: str, calls: int, seconds: float) -> None:
         super().__init__(url=url, client_id="client", secret="secret")

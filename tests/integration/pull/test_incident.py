@@ -18,11 +18,11 @@ import pytest
 
 from sync.db import transaction
 from sync.errors import IncidentRefused, ItemNotFound, PagesDamaged
-from sync.incident import export, read_file
-from sync.incident_replay import replay
-from sync.kept_pages import open_key, read_window, windows
-from sync.resync import want_resync
-from sync.scramble import Scrambler
+from sync.pull.kept_pages import open_key, read_window, windows
+from sync.pull.resync import want_resync
+from sync.rebuild.incident import export, read_file
+from sync.rebuild.incident_replay import replay
+from sync.rebuild.scramble import Scrambler
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer
 from tests.integration.pull.bank import account, page, pending, row

@@ -11,7 +11,7 @@ import pytest
 
 from sync.db import transaction
 from sync.errors import PagesDamaged, VaultFailed
-from sync.kept_pages import forget_old, open_key, read_window, verify_chain, windows
+from sync.pull.kept_pages import forget_old, open_key, read_window, verify_chain, windows
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import Linked
 

@@ -6,7 +6,7 @@ import pytest
 
 from sync.db import transaction
 from sync.errors import UserNotFound
-from sync.ledger_digest import bank_lines, digest_item, digest_ledger, sum_of_lines
+from sync.rebuild.ledger_digest import bank_lines, digest_item, digest_ledger, sum_of_lines
 from tests.integration.pull.bank import account, page, pending, row
 from tests.integration.pull.conftest import Linked
 

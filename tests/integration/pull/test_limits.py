@@ -16,7 +16,7 @@ from local import valkey as local_valkey
 from local.postgres import free_port
 from sync.deps import _plaid
 from sync.errors import PlaidPaced
-from sync.limits import SCRIPT, Limit, Limits
+from sync.pull.limits import SCRIPT, Limit, Limits
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import Bank, page
 from tests.integration.pull.conftest import TOKEN, Linked

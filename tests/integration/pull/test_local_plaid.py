@@ -14,13 +14,13 @@ from uuid import UUID
 
 import pytest
 
+from sync.banks.items import exchange, unlink
+from sync.banks.purge import purge_item
+from sync.banks.webhooks import receive
 from sync.deps import Deps
 from sync.errors import WebhookRejected
-from sync.items import exchange, unlink
-from sync.pull import pull_item
-from sync.purge import purge_item
-from sync.sweep import remove_item, sweep
-from sync.webhooks import receive
+from sync.pull.pull import pull_item
+from sync.pull.sweep import remove_item, sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer

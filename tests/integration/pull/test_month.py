@@ -9,7 +9,7 @@ from collections import Counter
 import pytest
 
 from bench.month import HOUR, Month, live_through, make_banks
-from sync.limits import LIMITS
+from sync.pull.limits import LIMITS
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 

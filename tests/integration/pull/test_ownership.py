@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from sync import ledger, rulebook
 from sync.deps import Deps
-from sync.splits import Part, put_splits
+from sync.ledger import ledger, rulebook
+from sync.ledger.splits import Part, put_splits
 from tests.integration.pull.bank import account, page, pending, row
 from tests.integration.pull.conftest import Linked
 

@@ -15,16 +15,16 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import event
 
-from sync import linked_bank, purge
+from sync.banks import linked_bank, purge
+from sync.banks.items import finish_update, unlink
+from sync.banks.linked_bank import LinkedBank
+from sync.banks.purge import STEP_ROWS, purge_item
+from sync.banks.webhooks import receive
 from sync.db import edit
 from sync.deps import Deps
-from sync.items import finish_update, unlink
-from sync.linked_bank import LinkedBank
-from sync.pages import parse_json, read_account
-from sync.purge import STEP_ROWS, purge_item
-from sync.spend import list_months
-from sync.sweep import remove_item, sweep
-from sync.webhooks import receive
+from sync.ledger.spend import list_months
+from sync.pull.pages import parse_json, read_account
+from sync.pull.sweep import remove_item, sweep
 from tests.integration.pull.bank import account, error, page, pending, row
 from tests.integration.pull.conftest import TOKEN, Linked, link
 from tests.integration.pull.process import ROOT, environment
@@ -32,7 +32,7 @@ from tests.integration.pull.process import ROOT, environment
 SAVINGS = account("sav", name="Savings", mask="7777")
 _PURGE = """
 import sys, uuid
-from sync.purge import purge_item
+from sync.banks.purge import purge_item
 from workers.app import deps
 purge_item(deps(), uuid.UUID(sys.argv[1]))
 """

@@ -17,10 +17,9 @@ from typing import Any
 
 import pytest
 
-from sync import reviews
-from sync.accounts import refresh_accounts
-from sync.budgets import add_budget
-from sync.categories import add_category
+from sync.banks.accounts import refresh_accounts
+from sync.banks.items import unlink
+from sync.banks.purge import purge_item
 from sync.db import transaction
 from sync.errors import (
     LedgerNotEmpty,
@@ -30,17 +29,18 @@ from sync.errors import (
     ReviewConfirmed,
     UserNotFound,
 )
-from sync.imports import Sizes
-from sync.items import unlink
-from sync.kept_pages import forget_old, verify_chain
-from sync.ledger import add_expense, edit_entry
-from sync.ledger_digest import digest_ledger
-from sync.pull import pull_item
-from sync.purge import purge_item
-from sync.rebuild import Rebuilt, rebuild
-from sync.resync import want_resync
-from sync.rulebook import add_rule
-from sync.splits import Part, put_splits
+from sync.ledger import reviews
+from sync.ledger.budgets import add_budget
+from sync.ledger.categories import add_category
+from sync.ledger.ledger import add_expense, edit_entry
+from sync.ledger.rulebook import add_rule
+from sync.ledger.splits import Part, put_splits
+from sync.pull.imports import Sizes
+from sync.pull.kept_pages import forget_old, verify_chain
+from sync.pull.pull import pull_item
+from sync.pull.resync import want_resync
+from sync.rebuild.ledger_digest import digest_ledger
+from sync.rebuild.rebuild import Rebuilt, rebuild
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import account, page, pending, row, serve

@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
+from sync.banks.items import exchange
 from sync.deps import Deps
 from sync.errors import ItemNotFound, PlaidContract, PlaidRateLimited, PlaidRefused
-from sync.items import exchange
-from sync.pull import pull_item
-from sync.recurring import read_due, read_recurring, read_streams, want_recurring
-from sync.refresh import refresh_item
+from sync.pull.pull import pull_item
+from sync.pull.recurring import read_due, read_recurring, read_streams, want_recurring
+from sync.pull.refresh import refresh_item
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer

@@ -11,13 +11,13 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sync import linked_bank
+from sync.banks import linked_bank
+from sync.banks.items import unlink
+from sync.banks.linked_bank import LinkedBank
 from sync.db import edit, transaction
-from sync.items import unlink
-from sync.linked_bank import LinkedBank
-from sync.pages import parse_json, read_account
-from sync.pull import pull_item
-from sync.resync import want_resync
+from sync.pull.pages import parse_json, read_account
+from sync.pull.pull import pull_item
+from sync.pull.resync import want_resync
 from tests.integration.pull.bank import INITIAL, account, page, pending, row
 from tests.integration.pull.conftest import TOKEN, Linked
 from tests.integration.pull.vectors.conftest import Spend

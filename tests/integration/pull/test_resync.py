@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sync.imports import Sizes
-from sync.pull import pull_item
-from sync.resync import resync_item
+from sync.pull.imports import Sizes
+from sync.pull.pull import pull_item
+from sync.pull.resync import resync_item
 from tests.integration.pull.bank import INITIAL, error, page, row
 from tests.integration.pull.conftest import Linked
 

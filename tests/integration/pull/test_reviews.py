@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from sync import reviews
 from sync.deps import Deps
 from sync.errors import ReviewClosed, ReviewConfirmed, ReviewNotFound
-from sync.ledger import edit_entry
-from sync.spend import list_months
+from sync.ledger import reviews
+from sync.ledger.ledger import edit_entry
+from sync.ledger.spend import list_months
 from tests.integration.pull.bank import page, pending, row
 from tests.integration.pull.conftest import Linked
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from sync.sweep import remove_item, sweep
-from sync.webhooks import receive
+from sync.banks.webhooks import receive
+from sync.pull.sweep import remove_item, sweep
 from tests.integration.pull.bank import error, page, row
 from tests.integration.pull.conftest import TOKEN, Linked
 

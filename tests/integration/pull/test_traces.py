@@ -7,10 +7,10 @@ import json
 import pytest
 
 from sync import metrics, tracing
+from sync.banks.webhooks import receive
 from sync.deps import Deps
 from sync.passports import read_trace
-from sync.refresh import refresh_item
-from sync.webhooks import receive
+from sync.pull.refresh import refresh_item
 from tests.integration.pull.bank import error, page, row
 from tests.integration.pull.conftest import Linked
 

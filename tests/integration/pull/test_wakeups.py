@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from sync.banks.webhooks import receive
 from sync.deps import Deps
-from sync.pull import pull_item
-from sync.webhooks import receive
+from sync.pull.pull import pull_item
 from tests.integration.pull.bank import Bank, page, row
 from tests.integration.pull.conftest import Linked
 

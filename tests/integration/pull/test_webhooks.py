@@ -10,11 +10,11 @@ from typing import Any
 import jwt
 import pytest
 
+from sync.banks.inbox import forget_old
+from sync.banks.webhooks import Receipt, receive
 from sync.deps import Deps
 from sync.errors import PlaidTransient, WebhookRejected
-from sync.inbox import forget_old
-from sync.plaid import Plaid
-from sync.webhooks import Receipt, receive
+from sync.pull.plaid import Plaid
 from tests.integration.pull.bank import error, page, row
 from tests.integration.pull.conftest import Linked
 

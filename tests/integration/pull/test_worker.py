@@ -15,7 +15,7 @@ import redis
 
 from api.doorbell import Doorbell
 from local import valkey as valkey_server
-from sync.items import unlink
+from sync.banks.items import unlink
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.scrape import scrape

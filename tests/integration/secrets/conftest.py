@@ -11,8 +11,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from sync.tokens import rotate_token
-from sync.vault import Sealed, Vault
+from sync.banks.tokens import rotate_token
+from sync.keys.vault import Sealed, Vault
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer
@@ -23,7 +23,7 @@ from tests.integration.pull.process import environment
 ROOT = Path(__file__).parents[3]
 _ROTATE = """
 import sys, uuid
-from sync.tokens import rotate_token
+from sync.banks.tokens import rotate_token
 from workers.app import deps
 print(rotate_token(deps(), uuid.UUID(sys.argv[1])))
 """

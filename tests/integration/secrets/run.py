@@ -29,15 +29,15 @@ import requests
 
 from local.person import Person, Refused
 from local.stack import ROOT, Stack
-from sync.key_file import read_keys
-from sync.rotation import HOLDERS
-from sync.vault import DataKey, Vault, WrappedKey, open_vault
+from sync.keys.key_file import read_keys
+from sync.keys.rotation import HOLDERS
+from sync.keys.vault import DataKey, Vault, WrappedKey, open_vault
 from tests.integration.pull.process import eventually
 from tests.integration.secrets.search import Search
 
 PLAID_SECRET = "only-the-bank-and-we-know-this-one"
 TOKEN = re.compile(rb"(?:access|public|link)-sandbox-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_EXCHANGE = "import sys, uuid; from sync.tokens import rotate_token; from workers.app import deps; " \
+_EXCHANGE = "import sys, uuid; from sync.banks.tokens import rotate_token; from workers.app import deps; " \
             "rotate_token(deps(), uuid.UUID(sys.argv[1]))"  # fmt: skip
 
 

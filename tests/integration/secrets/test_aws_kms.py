@@ -14,10 +14,11 @@ import pytest
 
 from api.doorbell import Doorbell
 from local.kms.server import Fault, RunningKms
-from sync import log, rotation
+from sync import log
 from sync.errors import VaultFailed, VaultUnavailable
-from sync.kms import AwsKms, Remembered, WrappedKey
-from sync.vault import Vault, open_vault
+from sync.keys import rotation
+from sync.keys.kms import AwsKms, Remembered, WrappedKey
+from sync.keys.vault import Vault, open_vault
 from tests.fixtures.kms import NO_ACCOUNT
 from tests.integration.pull.process import celery_worker, eventually
 from tests.integration.secrets.conftest import Home

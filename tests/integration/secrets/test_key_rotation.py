@@ -16,11 +16,11 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from api.doorbell import Doorbell
-from sync import rotation
 from sync.errors import KeyInUse, VaultFailed
-from sync.key_file import read_keys, rotate_key_file
-from sync.rotation import HOLDERS, rewrap
-from sync.vault import WrappedKey, open_vault
+from sync.keys import rotation
+from sync.keys.key_file import read_keys, rotate_key_file
+from sync.keys.rotation import HOLDERS, rewrap
+from sync.keys.vault import WrappedKey, open_vault
 from tests.fixtures.database import Database
 from tests.integration.pull.process import celery_worker, eventually
 from tests.integration.secrets.conftest import Home, put_item

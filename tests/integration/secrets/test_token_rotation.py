@@ -15,13 +15,13 @@ import pytest
 from structlog.testing import capture_logs
 
 from local.kms.server import RunningKms
+from sync.banks.item_lock import hold_item
+from sync.banks.items import create_link_token
+from sync.banks.tokens import rotatable
 from sync.errors import PlaidError, PlaidTransient, TokenLost, VaultUnavailable
-from sync.item_lock import hold_item
-from sync.items import create_link_token
-from sync.plaid import Plaid
-from sync.sweep import remove_item, sweep
-from sync.tokens import rotatable
-from sync.vault import open_vault
+from sync.keys.vault import open_vault
+from sync.pull.plaid import Plaid
+from sync.pull.sweep import remove_item, sweep
 from tests.fixtures.database import Database
 from tests.integration.pull.process import celery_worker, eventually
 from tests.integration.secrets.conftest import Home

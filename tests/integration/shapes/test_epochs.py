@@ -7,9 +7,9 @@ import threading
 import psycopg2
 import pytest
 
-from sync import reshape
-from sync.changes import Acknowledgement, Under, Version
-from sync.settling import SHAPES_LOCK, acknowledge
+from sync.mirror.changes import Acknowledgement, Under, Version
+from sync.mirror.settling import SHAPES_LOCK, acknowledge
+from sync.shapes import reshape
 from tests.fixtures.gate import Seen
 from tests.fixtures.shapes import TWO_SHAPES, untold
 

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from local.listener import owner_client
-from sync import reshape
+from sync.shapes import reshape
 from tests.fixtures.shapes import TWO_SHAPES, untold
 
 _COLLECTIONS = {1: "transactions", 2: "transactions_v2"}

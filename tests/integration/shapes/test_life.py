@@ -9,8 +9,8 @@ from decimal import Decimal
 import pytest
 from click.testing import CliRunner
 
-from sync import reshape
 from sync.errors import ShapeRefused, ShapeUnknown
+from sync.shapes import reshape
 from tests.disasters.test_two_mirrors import write
 from tests.fixtures.shapes import TWO_SHAPES, untold
 from workers.cli import livespend
@@ -50,7 +50,7 @@ def test_a_shape_is_built_flipped_to_and_swept_under_traffic(
 
 def test_what_is_built_is_written_once_and_nothing_of_the_old_shape(books, running_mirror, shaped, firestore_server):
     """The estimate of a ledger that stands still is exact."""
-    from sync.reshape_cost import estimate
+    from sync.shapes.reshape_cost import estimate
 
     ada = books()
     ada.add(5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sync import reshape
+from sync.shapes import reshape
 from tests.fixtures.shapes import TWO_SHAPES, shaped_process, untold
 
 STEPS = [pytest.param(("build", "2"), step, id=step) for step in ("shape:begun", "shape:marked", "shape:built")] + [

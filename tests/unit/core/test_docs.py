@@ -15,7 +15,7 @@ import api
 import sync
 from sync import metrics, settings
 from sync.errors import ERRORS
-from sync.intent_kinds import KINDS
+from sync.intents.intent_kinds import KINDS
 
 ROOT = Path(__file__).parents[3]
 ROW = re.compile(r"^\| `([^`]+)` \|(?: (\d+) \| ([^|]+) \|)?", re.M)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sync.errors import VaultFailed
-from sync.key_file import KeyFile, create_key_file, forget_key, read_keys, rotate_key_file
+from sync.keys.key_file import KeyFile, create_key_file, forget_key, read_keys, rotate_key_file
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 SHORT = base64.b64encode(b"short").decode()

@@ -6,8 +6,8 @@ import dataclasses
 import uuid
 from datetime import UTC, datetime, timedelta
 
-from sync.intent_envelope import Intent
-from sync.turns import Turns
+from sync.intents.intent_envelope import Intent
+from sync.intents.turns import Turns
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from sync.errors import VaultFailed
-from sync.kms import WrappedKey
-from sync.vault import Sealed, Vault, open_vault
+from sync.keys.kms import WrappedKey
+from sync.keys.vault import Sealed, Vault, open_vault
 
 OLD, NEW = b"o" * 32, b"n" * 32
 ITEM = uuid.uuid4()

@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from api.bodies import TransactionsQuery
-from sync.bodies import EntryEditBody, NewBudgetBody, NewExpenseBody
+from sync.ledger.bodies import EntryEditBody, NewBudgetBody, NewExpenseBody
 
 EXPENSE = {"amount": "12.34", "currency": "USD", "date": "2026-11-21", "name": "Lunch", "categoryId": "FOOD_AND_DRINK"}
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sync.changes import Acknowledgement, Under, Version
+from sync.mirror.changes import Acknowledgement, Under, Version
 from tests.unit.mirror.model_moments import canonical
 from tests.unit.mirror.model_plan import claimed, digest_of, head_digest, planned
 from tests.unit.mirror.model_world import (

@@ -1,8 +1,8 @@
 """The model with the erasing of its user: rows, documents, the head as the last one, a wait, a reading, the record.
 
-The steps are those of sync/erase.py (docs/consistency.md, section 10). The wait ends when no mirror is under way with
-this owner and no commit sent before can still land; until then anything late may. Promised besides: once the head is
-being deleted nothing is made below it, and of what was signed nothing is left or ever comes back.
+The steps are those of sync/erase/erase.py (docs/consistency.md, section 10). The wait ends when no mirror is under way
+with this owner and no commit sent before can still land; until then anything late may. Promised besides: once the head
+is being deleted nothing is made below it, and of what was signed nothing is left or ever comes back.
 """
 
 from __future__ import annotations

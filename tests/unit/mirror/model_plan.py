@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import pytest
 from google.cloud.firestore_v1.types import write as write_types
 
-from sync import shapes
-from sync.changes import UNDER_SHAPE_1, Held, Live, Mark, Marked, OwnerRow, Under, Version
-from sync.encode import get_time
+from sync.mirror.changes import UNDER_SHAPE_1, Held, Live, Mark, Marked, OwnerRow, Under, Version
+from sync.mirror.encode import get_time
+from sync.mirror.plan import Claim, Observed, Stamp, make_plan
 from sync.paths import edition_of
-from sync.plan import Claim, Observed, Stamp, make_plan
-from sync.shapes import SHAPE_1, Asked, Layout, Living, Shape, spread
-from sync.shapes import SHAPES as KNOWN
+from sync.shapes import shapes
+from sync.shapes.shapes import SHAPE_1, Asked, Layout, Living, Shape, spread
+from sync.shapes.shapes import SHAPES as KNOWN
 from tests.unit.mirror.model_world import HEAD, ONE, TWO, Commit, Doc, Flaws, Put, Seen, State, contents_of
 
 WritePb = write_types.Write.pb()
@@ -167,8 +167,8 @@ def _doc(held: Held) -> Doc:
 @cache
 def digest_of(content: str | None, version: Version) -> bytes:
     """The digest of a document with this content at this version."""
-    from sync.documents import versioned
-    from sync.encode import digest, encode
+    from sync.mirror.documents import versioned
+    from sync.mirror.encode import digest, encode
 
     return digest(encode(versioned(version, {"name": content})), ONE)
 

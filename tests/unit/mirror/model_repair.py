@@ -1,6 +1,6 @@
 """The model with somebody who changes documents in Firestore, and an auditor who reconciles and repairs.
 
-The auditor takes the steps of sync/reconcile.py and sync/repair.py (docs/consistency.md, section 6): the head is read,
+The auditor takes the steps of sync/audit/reconcile.py and repair.py (docs/consistency.md, section 6): the head is read,
 then the rest, then all is compared with one snapshot, then one transaction stores what was observed and marks. He may
 stop between any two of them. What somebody has changed is damaged until a repair has marked it; everything else keeps
 the promises of the model, and nothing is repaired that nobody has changed.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync.changes import Version
+from sync.mirror.changes import Version
 from tests.unit.mirror.model import (
     broken_promise,
     successors,

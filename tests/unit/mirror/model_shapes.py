@@ -1,16 +1,16 @@
 """The model with a change of shape: a second edition of the documents is built, turned to, and one of them swept.
 
-The steps are those of sync/reshape.py, each one transaction: the row changes with its epoch, and a pass marks what the
-step asks for. What marks ask for, which shape a head names and which marks go is the product's own spread, pointer and
-served (docs/consistency.md, section 7). Promised besides: a page that follows the head sees the same in either shape,
-and of a shape that was swept nothing is left, whatever late commit still lands.
+The steps are those of sync/shapes/reshape.py, each one transaction: the row changes with its epoch, and a pass marks
+what the step asks for. What marks ask for, which shape a head names and which marks go is the product's own spread,
+pointer and served (docs/consistency.md, section 7). Promised besides: a page that follows the head sees the same in
+either shape, and of a shape that was swept nothing is left, whatever late commit still lands.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sync.changes import Live
+from sync.mirror.changes import Live
 from tests.unit.mirror.model import (
     successors,
     went_back,

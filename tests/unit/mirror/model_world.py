@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sync.changes import Live, Version
+from sync.mirror.changes import Live, Version
 
 HEAD, ONE, TWO = PATHS = ("users/u", "users/u/categories/one", "users/u/categories/two")
 Script = tuple[tuple[str | None, ...], tuple[str | None, ...]]

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sync.changes import Acknowledgement, Held, Shown, Version
-from sync.cost import Cost, Indexes, Prices, costs_of, kind_of, read_indexes
-from sync.encode import delete_write, encode, guarded
 from sync.errors import InvalidSettings
-from sync.plan import Write
+from sync.mirror.changes import Acknowledgement, Held, Shown, Version
+from sync.mirror.cost import Cost, Indexes, Prices, costs_of, kind_of, read_indexes
+from sync.mirror.encode import delete_write, encode, guarded
+from sync.mirror.plan import Write
 
 ROOT = Path(__file__).parents[3]
 NOW = datetime(2026, 11, 5, tzinfo=UTC)

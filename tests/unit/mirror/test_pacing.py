@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from sync.pacing import Breaker, Lanes, Pace, Ramp, backoff
-from sync.rota import Rota
+from sync.mirror.pacing import Breaker, Lanes, Pace, Ramp, backoff
+from sync.mirror.rota import Rota
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
 MONTH = "users/u/months/2026-11"

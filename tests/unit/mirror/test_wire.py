@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from google.cloud.firestore_v1.types import document, firestore, write
 
-from sync import wire
-from sync.encode import Unencodable, delete_write, digest, encode, get_time, guarded
+from sync.mirror import wire
+from sync.mirror.encode import Unencodable, delete_write, digest, encode, get_time, guarded
 
 DocumentPb, WritePb, CommitRequest = document.Document.pb(), write.Write.pb(), firestore.CommitRequest.pb()
 WORDS = ["", "a", "ab", "abc", "amount", "amountMinor", "é", "日本", "x" * 127, "y" * 128, "z" * 20_000, "\0", "🙂"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sync import conditions, plaid_codes, webhook_codes
+from sync.banks import webhook_codes
+from sync.pull import conditions, plaid_codes
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "pull.md").read_text()
@@ -21,7 +22,7 @@ VECTORS = re.findall(r"^\| (\d+) \| [^|]+ \| ([^|]+) \|$", PAGE.split("\n## Vect
     ids=["statuses", "transitions", "webhooks", "errors"],
 )
 def test_the_tables_of_the_page_are_those_of_the_code(printed: str) -> None:
-    assert printed in PAGE, f"print them anew: python -m sync.plaid_codes\n{printed}"
+    assert printed in PAGE, f"print them anew: python -m sync.pull.plaid_codes\n{printed}"
 
 
 def test_the_page_says_what_the_table_says() -> None:

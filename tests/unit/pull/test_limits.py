@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.errors import PlaidPaced
-from sync.limits import LIMITS, Limit, Limits, Rings, limits_of
-from sync.plaid import Plaid
+from sync.pull.limits import LIMITS, Limit, Limits, Rings, limits_of
+from sync.pull.plaid import Plaid
 
 GAPS = st.lists(st.floats(min_value=0, max_value=40), min_size=1, max_size=120)
 

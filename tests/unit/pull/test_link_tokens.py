@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from sync.banks.link_tokens import LinkResult, UpdateMode, link_request, read_link_token, read_results
 from sync.errors import PlaidContract
-from sync.link_tokens import LinkResult, UpdateMode, link_request, read_link_token, read_results
 
 ADDED = {"item_add_results": [{"public_token": "p"}]}
 WEBHOOK, REDIRECT = "https://us/webhooks", "https://us/back"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sync.errors import PlaidContract
-from sync.fold import fold
-from sync.pages import content_digest, parse_json, read_account, read_page, read_row, storable
+from sync.pull.fold import fold
+from sync.pull.pages import content_digest, parse_json, read_account, read_page, read_row, storable
 from tests.integration.pull.bank import account, page, pending, row
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from sync.conditions import after
 from sync.errors import (
     PlaidItemGone,
     PlaidLoginRequired,
@@ -14,8 +13,9 @@ from sync.errors import (
     PlaidRefused,
     PlaidTransient,
 )
-from sync.plaid import Plaid, translated
-from sync.plaid_codes import event_of
+from sync.pull.conditions import after
+from sync.pull.plaid import Plaid, translated
+from sync.pull.plaid_codes import event_of
 from tests.integration.pull.bank import error
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.rhythm import Freshness, Told, after_answer, after_pull, look_after, quiet_after
+from sync.pull.rhythm import Freshness, Told, after_answer, after_pull, look_after, quiet_after
 
 NOON = datetime(2026, 11, 2, 12, tzinfo=UTC)  # a Monday
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

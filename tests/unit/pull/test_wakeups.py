@@ -1,4 +1,4 @@
-"""No wake-up is lost: every interleaving of webhooks and workers, walked on a model of sync/pull.py's steps.
+"""No wake-up is lost: every interleaving of webhooks and workers, walked on a model of sync/pull/pull.py's steps.
 
 The model is the protocol alone: `wanted` and `done` of one item, the session lock, the queue of doorbells, and what the
 bank told. Whatever order the steps come in, and wherever a worker dies, the ledger holds the newest news when nobody

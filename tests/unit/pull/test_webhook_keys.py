@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from sync.banks.webhook_keys import WebhookKeys
 from sync.errors import PlaidTransient, WebhookRejected
-from sync.webhook_keys import WebhookKeys
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 

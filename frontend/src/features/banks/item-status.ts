@@ -37,7 +37,7 @@ const WORDS: Readonly<Record<string, StatusWords>> = {
   },
 };
 
-/** Where the code says more than the status; the server's table (`sync/conditions.py`) has the same words. */
+/** Where the code says more than the status; the server's table (`sync/pull/conditions.py`) has the same words. */
 const CODE_WORDS: Readonly<Record<string, string>> = {
   PASSWORD_RESET_REQUIRED: "Your bank asks for a new password. Set it at the bank, then sign in again here.",
   USER_SETUP_REQUIRED: "Your bank wants you to finish something there first. Then sign in again here.",

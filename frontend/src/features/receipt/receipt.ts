@@ -1,6 +1,6 @@
 /**
  * The screen receipt: digests over what the page shows of a month, in the form that docs/documents.md describes.
- * sync/receipts.py makes the same ones from the ledger's rows; tests/data/receipts.json holds both to it.
+ * sync/mirror/receipts.py makes the same ones from the ledger's rows; tests/data/receipts.json holds both to it.
  */
 import type { MonthTotals, Split } from "@/lib/documents";
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sync.deps import Deps
-from sync.mirror import Mirror
-from sync.spend import list_months
+from sync.ledger.spend import list_months
+from sync.mirror.mirror import Mirror
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.integration.pull.conftest import Linked

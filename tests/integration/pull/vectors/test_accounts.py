@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from sync.accounts import refresh_accounts
-from sync.items import create_link_token, finish_update, unlink
-from sync.pull import pull_item
-from sync.purge import purge_item
-from sync.spend import list_months
-from sync.sweep import remove_item
+from sync.banks.accounts import refresh_accounts
+from sync.banks.items import create_link_token, finish_update, unlink
+from sync.banks.purge import purge_item
+from sync.ledger.spend import list_months
+from sync.pull.pull import pull_item
+from sync.pull.sweep import remove_item
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import FIRST_PLATYPUS, PlaidServer

@@ -7,12 +7,12 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from sync.banks.items import exchange, finish_update, unlink
+from sync.banks.purge import purge_item
+from sync.banks.webhooks import receive
 from sync.deps import Deps
-from sync.items import exchange, finish_update, unlink
-from sync.pull import pull_item
-from sync.purge import purge_item
-from sync.sweep import remove_item, sweep
-from sync.webhooks import receive
+from sync.pull.pull import pull_item
+from sync.pull.sweep import remove_item, sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer

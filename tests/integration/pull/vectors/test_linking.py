@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from sync import items
+from sync.banks import items
 from sync.deps import Deps
 from sync.errors import ItemAlreadyLinked, PlaidError
 from tests.fixtures.database import Database

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from sync.imports import Sizes
-from sync.kept_pages import verify_chain
-from sync.limits import Limit, Limits
-from sync.plaid import Plaid
-from sync.pull import pull_item
+from sync.pull.imports import Sizes
+from sync.pull.kept_pages import verify_chain
+from sync.pull.limits import Limit, Limits
+from sync.pull.plaid import Plaid
+from sync.pull.pull import pull_item
 from tests.integration.pull.bank import HISTORICAL, INITIAL, MUTATION, NOT_READY, Answer, error, page, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import pulling_child

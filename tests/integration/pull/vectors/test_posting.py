@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import event
 
 from sync.deps import Deps
-from sync.ledger import edit_entry
+from sync.ledger.ledger import edit_entry
 from tests.integration.pull.bank import page, pending, row
 from tests.integration.pull.conftest import Linked
 from tests.integration.pull.process import eventually

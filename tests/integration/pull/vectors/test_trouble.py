@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from sync.banks.webhooks import receive
 from sync.deps import Deps
-from sync.mirror import Mirror
-from sync.plaid import Plaid
-from sync.webhooks import receive
+from sync.mirror.mirror import Mirror
+from sync.pull.plaid import Plaid
 from tests.fixtures.gate import Gate
 from tests.integration.pull.bank import Answer, error, page, row
 from tests.integration.pull.conftest import Linked

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from sync.banks.webhooks import receive
 from sync.deps import Deps
 from sync.errors import WebhookRejected
-from sync.sweep import sweep
-from sync.webhooks import receive
+from sync.pull.sweep import sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import HISTORICAL, INITIAL, Bank, page, row

@@ -1,0 +1,1 @@
+"""Edits that were made offline and left in Firestore by their owners."""
