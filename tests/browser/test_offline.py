@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 import psycopg2
 import pytest
+import requests
 from playwright.sync_api import Locator, expect
 
 from local.person import Person
 from tests.browser.conftest import Screen
+
+IDENTITY = "identitytoolkit.googleapis.com/v1/accounts"
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 
@@ -111,3 +114,54 @@ def test_an_edit_that_was_overtaken_says_so(linked_person: Person, new_screen: C
     edits(screen, 0)
     assert ledger(linked_person, "select user_category_id from entries where id = %s", entry) == [("TRAVEL",)]
     forgive_the_network(screen)
+
+
+def test_edits_wait_for_the_same_person_when_their_sign_in_is_ended_elsewhere(
+    linked_person: Person, new_person: Callable[[], Person], new_screen: Callable[[], Screen]
+) -> None:
+    screen, other = new_screen(), new_person()
+    screen.sign_in(linked_person.email, linked_person.password)
+    linked_person.buy(amount="19.19", description="WAITING BAKERY")
+    row = row_of(screen, "$19.19")
+    entry = (row.get_attribute("data-path") or "").rsplit("/", 1)[1]
+    page = screen.page
+
+    # One edit is kept without a network; then the password is changed elsewhere, and the sign-in ends by itself.
+    screen.context.set_offline(True)
+    categorise(screen, row, "Medical")
+    expect(page.get_by_text("Kept on this device")).to_be_visible(timeout=30_000)
+    page.route(lambda address: screen.stack.firestore in address, lambda route: route.abort())
+    # The API asks Firebase once a minute at most: its answer of then, now.
+    page.route("**/api/categories", lambda route: route.fulfill(status=401, json={"code": "token-revoked"}))
+    end_sign_ins(linked_person, "a new password")
+    screen.context.set_offline(False)
+    page.get_by_role("button", name="New category").click()
+    page.get_by_label("Name", exact=True).fill("Sign me out")
+    page.keyboard.press("Enter")
+    told = page.get_by_role("status").filter(has_text="You were signed out")
+    expect(told).to_contain_text("1 edit made here has not reached Livespend", timeout=60_000)
+    screen.shoot("signed-out-with-edits")
+
+    # Nobody else sends it: not even in this very browser.
+    page.unroute_all()
+    screen.sign_in(other.email, other.password)
+    edits(screen, 0)
+    screen.menu("Sign out")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert ledger(linked_person, "select user_category_id from entries where id = %s", entry) == [(None,)]
+
+    screen.sign_in(linked_person.email, "a new password")
+    expect(row_of(screen, "$19.19")).to_contain_text("Medical")
+    edits(screen, 0)
+    assert ledger(linked_person, "select user_category_id from entries where id = %s", entry) == [("MEDICAL",)]
+    forgive_the_network(screen)
+    refused = ("status of 400", "status of 401", "net::ERR_FAILED")
+    assert [said for said in screen.errors if not any(words in said for words in refused)] == []
+    screen.errors.clear()
+
+
+def end_sign_ins(person: Person, password: str) -> None:
+    """Changes the password as another device would, which ends every sign-in of before."""
+    body = {"idToken": person.token, "password": password, "returnSecureToken": True}
+    answer = requests.post(f"{person.stack.auth}/{IDENTITY}:update?key=local", json=body, timeout=30)
+    answer.raise_for_status()
