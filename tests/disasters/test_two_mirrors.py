@@ -8,6 +8,7 @@ import threading
 
 import psycopg2
 
+from sync.mirror import rounds
 from sync.mirror.session import Session
 from tests.fixtures.mirror import Books
 
@@ -57,6 +58,30 @@ def test_mirrors_that_ignore_the_locks_are_as_right_as_with_them(
     eventually(clean, 60)
 
     assert sum(rival.counts["drift"] for rival in rivals) == 0
+    assert_mirrored()
+
+
+def test_a_mirror_that_was_overtaken_between_building_and_sending_is_refused(
+    books, mirrored, assert_mirrored, database, monkeypatch
+):
+    """Its commit carries the update time of when it read; one that is looked up at the end would let it pass."""
+    ada = books()
+    rows = ada.add(2)
+    mirrored()
+    database.sql(_ALWAYS_OVERDUE)
+    built = iter(["once"])
+
+    def overtaken(name: str) -> None:
+        if name == "mirror:built" and next(built, None):
+            ada.annotate(rows[0], "newer")
+            mirrored()
+
+    monkeypatch.setattr(rounds, "step", overtaken)
+    ada.annotate(rows[0], "older")
+
+    mirror = mirrored()
+
+    assert (mirror.counts["read"], mirror.counts["drift"]) == (1, 0)
     assert_mirrored()
 
 
