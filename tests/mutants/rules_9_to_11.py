@@ -150,8 +150,8 @@ BREAKS = [
         "    where false;",
     ),
     broken(
-        "11.2", "a joining does not take the user's counter",
-        f"{_JOINED}::test_a_joining_waits_for_an_import_and_then_shows_its_rows",
+        "11.2", "a membership changes without the user's counter",
+        f"{_JOINED}::test_whoever_types_a_membership_waits_for_an_import_and_then_shows_its_rows",
         _HOMES_SQL, "    perform lock_owners(array['users/' || me, 'households/' || joined]);", "    perform lock_owners(array['households/' || joined]);",
         Edit(
             _HOMES_SQL,

@@ -272,22 +272,24 @@ def test_an_old_intent_is_refused_and_rows_outlive_the_oldest_accepted_one(
     deps, device = ledger(intent_max_age_days=30), Device()
     now = datetime.now(UTC)
     fresh = device.intent("add-expense", COFFEE, made_at=now - timedelta(days=29, hours=23))
+    ahead = device.intent("add-expense", COFFEE, made_at=now + intents.AHEAD - timedelta(minutes=1))  # a fast clock
     stale = device.intent("add-expense", COFFEE, made_at=now - timedelta(days=30, seconds=5))
 
-    assert settle(deps, fresh) == Answered("applied")
+    assert settle(deps, fresh) == settle(deps, ahead) == Answered("applied")
     assert settle(deps, stale) == Answered("rejected", "intent-too-old")
 
-    # It comes back on each later day: refused for its row while there is one, then for its age; never applied again.
+    # They come back on later days: refused for their row while there is one, then for their age; never applied again.
     worker = deps_for("worker")
-    for days in range(0, 70, 3):
+    for days in (0, 1, 3, 29, 29.9, 30.1, 30.5, 30.9, 31.1, 31.5, 32.1, 33, 45, 70):
         clock = partial(datetime.fromtimestamp, (now + timedelta(days=days)).timestamp(), UTC)
         intents.forget_old(dataclasses.replace(worker, settings=deps.settings, now=clock))
-        answer = settle(dataclasses.replace(deps, now=clock), fresh)
-        assert answer == Answered("applied", again=True) or answer in (
-            Answered("rejected", "intent-too-old"), Answered("rejected", "intent-too-old", again=True),
-            Answered("rejected", again=True),
-        )  # fmt: skip
-    assert database.sql("select count(*) from transactions") == [(1,)]
+        for intent in (fresh, ahead):
+            answer = settle(dataclasses.replace(deps, now=clock), intent)
+            assert answer == Answered("applied", again=True) or answer in (
+                Answered("rejected", "intent-too-old"), Answered("rejected", "intent-too-old", again=True),
+                Answered("rejected", again=True),
+            )  # fmt: skip
+    assert database.sql("select count(*) from transactions") == [(2,)]
 
 
 def test_a_clock_far_ahead_is_refused(books: Open, ledger: Ledger) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
 
 from sync.audit.verify import verify
+from sync.mirror import rota
 from sync.mirror.mirror import Mirror
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
@@ -248,16 +250,17 @@ def test_of_a_large_leave_the_member_document_goes_in_the_first_commit(
     for each in (ada, bob):
         home.join(each, everything=True)
     mirrored()
-    monkeypatch.setattr("sync.mirror.claims.REQUEST_WRITES", 10)
+    monkeypatch.setattr(rota, "Course", partial(rota.Course, room=10))
     home.leave(ada)
     seen: list[tuple[bool, int]] = []
 
-    def look() -> bool:
+    def look(_committed: str) -> None:
         there = below(firestore_server)
         seen.append(("households/home/members/ada" in there, sum("/transactions/" in path for path in there)))
-        return False
 
-    mirrored(look)
+    monkeypatch.setattr("sync.mirror.commits.step", look)
+    mirrored()
 
     assert_mirrored()
+    assert len(seen) > 2
     assert all(rows == 24 for member, rows in seen if member)
