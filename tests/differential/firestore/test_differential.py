@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bench.servers import vendors_emulator
 from local.firestore import server
 from tests.differential.firestore.compare import differences
 from tests.differential.firestore.contention import count_together
@@ -31,6 +33,13 @@ def ours(firestore_process: server.RunningFirestore) -> str:
     firestore_process.clear()
     firestore_process.load_rules(None)
     return firestore_process.address
+
+
+@pytest.fixture(scope="module")
+def emulator_address() -> Iterator[str | None]:
+    """The vendor's emulator, one of these tests' own: one that has served for long breaks off many streams."""
+    with vendors_emulator() as running:
+        yield None if running is None else f"127.0.0.1:{running.port}"
 
 
 @pytest.mark.parametrize("kind", KINDS)
