@@ -34,6 +34,7 @@ _TOMBSTONES = (
     text("update items set removed_at = now() where id = :item_id and removed_at is null"),
     text("update accounts set removed_at = now() where item_id = :item_id and removed_at is null"),
 )
+_ONE_AT_A_TIME = text("select pg_advisory_xact_lock(hashtextextended('livespend purges asked', 0))")
 # An item that a new link replaced is purged with the one that replaced it.
 _ASK_UNLINKED = text("""
     with recursive unlinked as (
@@ -177,11 +178,16 @@ def tombstone(connection: Connection, item_id: UUID) -> None:
     connection.execute(_HIDE, _bound(item_id))
 
 
-def ask(connection: Connection, deps: Deps, item_id: UUID | None = None) -> None:
-    """Notes the purges that the ledger's state calls for, of one item or of all. Twice notes nothing twice."""
+def ask(deps: Deps, item_id: UUID | None = None) -> None:
+    """Notes the purges that the ledger's state calls for, of one item or of all.
+
+    Twice notes nothing twice, at the same time neither: who comes second waits and then sees what was noted.
+    """
     bound = {"item_id": item_id, "now": deps.now(), "hours": deps.settings.purge_after_hours}
-    for statement in (_ASK_UNLINKED, _ASK_REVOKED, _ASK_REVOKED_ACCOUNTS):
-        connection.execute(statement, bound)
+    with transaction(deps.engine) as connection:
+        connection.execute(_ONE_AT_A_TIME)
+        for statement in (_ASK_UNLINKED, _ASK_REVOKED, _ASK_REVOKED_ACCOUNTS):
+            connection.execute(statement, bound)
 
 
 def due(connection: Connection, now: datetime, at_once: int) -> list[UUID]:
@@ -191,8 +197,7 @@ def due(connection: Connection, now: datetime, at_once: int) -> list[UUID]:
 
 def purge_item(deps: Deps, item_id: UUID) -> bool:
     """Does what is due of the item's purges; answers whether none is left open. Twice, and at once, is safe."""
-    with transaction(deps.engine) as connection:
-        ask(connection, deps, item_id)
+    ask(deps, item_id)
     while purges := _open(deps, item_id):
         if not all(_run(deps, purge) for purge in purges):
             return False

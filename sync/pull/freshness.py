@@ -56,6 +56,8 @@ _BEGIN = text("""
         now.at + cast(:promise as interval), now.at + cast(:promise as interval)
     from item_pulls as p join items as i on i.id = p.item_id cross join (select cast(:now as timestamptz) as at) as now
     where i.removed_at is null and not exists (select from item_freshness as f where f.id = p.item_id)
+    order by p.item_id
+    on conflict (id) do nothing
 """)
 # Nothing is looked at that is gone or waits for its user; who repairs an item wants a pull anyway.
 _PARK = text("""
@@ -99,17 +101,20 @@ def pulled(connection: Connection, deps: Deps, item_id: UUID, user_id: str, *, c
     _write(connection, item_id, user_id, known)
 
 
-def want_looks(connection: Connection, deps: Deps, calls: int) -> None:
+@retrying
+def want_looks(deps: Deps, calls: int) -> None:
     """Wants a pull of the items whose look is due, the longest due first, at most `calls` with those wanted already.
 
-    A backlog of other pulls never stops the looks: a tenth of `calls` is theirs.
+    A backlog of other pulls never stops the looks: a tenth of `calls` is theirs. A pull or a second sweep that stores
+    an item's first freshness at the same time is waited for, and what it stored stays.
     """
     now, promise = deps.now(), _promise(deps)
     bound = look_after(Freshness(empty_looks=10), UUID(int=0), promise)
-    connection.execute(_BEGIN, {"now": now, "promise": promise, "bound": bound})
-    connection.execute(_PARK, {"now": now, "later": now + bound, "not_pulled": _NOT_PULLED})
-    waiting = connection.execute(_OPEN, {"most": calls}).scalar_one()
-    connection.execute(_LOOK, {"now": now, "most": max(calls - waiting, calls // 10, 1)})
+    with transaction(deps.engine) as connection:
+        connection.execute(_BEGIN, {"now": now, "promise": promise, "bound": bound})
+        connection.execute(_PARK, {"now": now, "later": now + bound, "not_pulled": _NOT_PULLED})
+        waiting = connection.execute(_OPEN, {"most": calls}).scalar_one()
+        connection.execute(_LOOK, {"now": now, "most": max(calls - waiting, calls // 10, 1)})
 
 
 def to_ask(connection: Connection, now: datetime) -> list[UUID]:

@@ -2,9 +2,10 @@
 
 Doorbells live in a broker that may be wiped; what is owed lives in the ledger. Each sweep re-matches webhooks that
 came before their item did, wants a pull of healthy items whose look is due (freshness.py), and rings for all that is
-owed. It pulls nothing itself, so running it twice or in two places costs only a second ring. Removal of items at Plaid
-rides along: an item taken away here is asked for again until Plaid has let it go and its token is deleted; so do the
-daily look at each item's accounts (accounts.py), purges (purge.py) and links that nobody brought to their end.
+owed. It pulls nothing itself, so running it twice or in two places costs only a second ring: what it notes it notes in
+short transactions of their own, and who noted the same first is waited for. Removal of items at Plaid rides along: an
+item taken away here is asked for again until Plaid has let it go and its token is deleted; so do the daily look at each
+item's accounts (accounts.py), purges (purge.py) and links that nobody brought to their end.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sqlalchemy import text
 from sync import log
 from sync.banks import accounts, hosted_link, purge, tokens
 from sync.banks.item_lock import hold_item
-from sync.db import transaction
+from sync.db import retrying, transaction
 from sync.deps import Deps
 from sync.erase import erasures
 from sync.errors import PlaidError, VaultFailed
@@ -81,14 +82,14 @@ def sweep(deps: Deps) -> list[UUID]:
     """Rings for every item that is owed a pull or a removal; answers those owed a pull."""
     now = deps.now()
     bound = {"now": now, "too_late": now + LONGEST_PAUSE, "at_once": _AT_ONCE}
+    _rematch(deps)
+    freshness.want_looks(deps, _looks(deps))
+    purge.ask(deps)
     with transaction(deps.engine) as connection:
-        connection.execute(_REMATCH)
-        freshness.want_looks(connection, deps, _looks(deps))
         owed = list(connection.execute(_OWED, bound).scalars())
         to_remove = list(connection.execute(_TO_REMOVE, bound).scalars())
         to_ask = freshness.to_ask(connection, now)
         to_refresh = accounts.due(connection, now, _AT_ONCE)
-        purge.ask(connection, deps)
         to_purge = purge.due(connection, now, _AT_ONCE)
         to_erase = erasures.due(connection, now)
     turned = freshness.turn(deps)
@@ -111,6 +112,12 @@ def sweep(deps: Deps) -> list[UUID]:
     if owed or to_remove or to_ask or turned:
         _log.info("swept", pulls=len(owed), removals=len(to_remove), questions=len(to_ask), turned=turned)
     return owed
+
+
+@retrying
+def _rematch(deps: Deps) -> None:
+    with transaction(deps.engine) as connection:
+        connection.execute(_REMATCH)
 
 
 def _looks(deps: Deps) -> int:

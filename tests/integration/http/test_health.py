@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import socket
-import time
 from collections.abc import Callable, Iterator
 
+import psycopg2
 import pytest
+from sqlalchemy import create_engine
 
-from api.probes import PATIENCE_SECONDS
 from sync.db import make_engine
 from sync.deps import Deps
 from tests.fixtures.auth import AuthServer
@@ -68,13 +69,14 @@ def test_without_firestore_the_api_serves(house_of: Callable[..., House], deps: 
 def test_a_database_that_hangs_is_found_in_time(
     house_of: Callable[..., House], deps: Deps, auth_server: AuthServer, silent_port: int
 ):
-    engine = make_engine(f"postgresql://nobody@127.0.0.1:{silent_port}/none", role_hint="test")
+    """The driver waits without end: that an answer comes at all shows that nobody waits for it."""
+    forever = functools.partial(psycopg2.connect, host="127.0.0.1", port=silent_port, connect_timeout=0)
+    engine = create_engine("postgresql+psycopg2://", creator=forever)
     house = house_of(dataclasses.replace(deps, engine=engine), auth_server)
-    started = time.monotonic()
+
     answer = house.app.test_client().get("/health/ready")
 
     assert (answer.status_code, answer.json["status"]) == (503, "not-ready")
-    assert time.monotonic() - started < PATIENCE_SECONDS + 1
     assert house.app.test_client().get("/health/live").json == {"status": "live"}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from structlog.testing import capture_logs
 
@@ -20,6 +21,7 @@ from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.integration.pull.bank import error, page, row
 from tests.integration.pull.conftest import Linked
+from tests.integration.pull.process import eventually
 
 HOUR = timedelta(hours=1)
 
@@ -235,6 +237,24 @@ def test_an_item_of_before_there_was_freshness_is_looked_at_within_the_promise(l
     assert linked.marks() == {}
 
 
+def test_a_sweep_that_meets_a_pull_which_stores_the_same_item_for_the_first_time_lets_it(linked: Linked) -> None:
+    """Both find no row; whoever inserts second must neither fail nor overwrite."""
+    with psycopg2.connect(linked.database.url()) as pull, pull.cursor() as cursor, ThreadPoolExecutor(1) as beside:
+        cursor.execute(
+            "insert into item_freshness (id, user_id, state) values (%s, 'u1', 'quiet')", (str(linked.item_id),)
+        )
+        swept = beside.submit(sweep, linked.deps)
+        eventually(lambda: waits_for(linked.database, pull.info.backend_pid))
+        pull.commit()
+        swept.result()
+
+    assert known(linked, "state") == "quiet"
+
+
+def waits_for(database: Database, pid: int) -> bool:
+    return bool(database.sql("select pid from pg_stat_activity where %s = any (pg_blocking_pids(pid))", pid))
+
+
 def test_the_api_and_the_document_say_the_same(linked: Linked, later: Any, database: Database) -> None:
     database.sql("update item_freshness set state = 'quiet'")
     (told,) = items.list_items(linked.deps_for("api"), "u1")
@@ -294,21 +314,15 @@ def test_ten_thousand_items_that_are_due_at_once_do_not_stampede(fleet: Database
     assert len(sweep(deps)) == 500
 
 
-def test_a_sweep_over_ten_thousand_items_reads_what_is_due_and_no_more(fleet: Database, deps_for: DepsFor) -> None:
+def test_the_looks_of_ten_thousand_items_are_found_without_reading_them_all(fleet: Database, deps_for: DepsFor) -> None:
     now = datetime.now(UTC) + timedelta(minutes=1)
     deps = deps_for("worker", now=lambda: now)
     sweep(deps)
     fleet.sql("update item_pulls set done = wanted")
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        sweep(deps)
-        took.append(time.perf_counter() - began)
 
     for statement in (freshness._LOOK, freshness._TO_ASK, freshness._TURNING):
         plan = _plan(fleet, str(statement), now)
         assert "Seq Scan" not in plan, plan
-    assert min(took) < 0.25, took
 
 
 def _plan(database: Database, statement: str, now: datetime) -> str:

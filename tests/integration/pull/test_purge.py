@@ -8,6 +8,8 @@ import json
 import signal
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -83,6 +85,21 @@ EMPTIED = (
     "transactions", "entries", "splits", "accounts", "account_moves", "sync_runs", "plaid_pages", "page_keys",
     "imports", "webhook_inbox",
 )  # fmt: skip
+
+
+def test_a_purge_that_several_ask_for_at_once_is_noted_once(two: Linked, api: Deps) -> None:
+    unlink(api, "u1", two.item_id)
+    askers = 4
+    together = threading.Barrier(askers)
+
+    def ask(_: int) -> None:
+        together.wait()
+        purge.ask(two.deps)
+
+    with ThreadPoolExecutor(askers) as beside:
+        list(beside.map(ask, range(askers)))
+
+    assert two.database.sql("select reason, state from purges") == [("unlinked", "hide")]
 
 
 def test_a_day_after_a_bank_was_unlinked_nothing_of_it_is_left(two: Linked, api: Deps) -> None:
