@@ -17,15 +17,20 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from sync import log
 from sync.db import lock_owners, retrying, transaction
 from sync.deps import Deps
+from sync.errors import DatabaseBusy
 from sync.mirror.asked import is_shared
 from sync.steps import step
+
+_log = log.get(__name__)
 
 STEP_ROWS = 2_000
 _OWNERS_AT_ONCE = 20
 _DIRTY_AT_MOST = 500
 _RUN_SECONDS = 50.0
+_LOCK_SECONDS = 2.0
 
 _AIM = text("""
     update mirror_window set first_month = :first_month, started_at = :now, finished_at = null, moved = 0
@@ -37,7 +42,10 @@ _READ = text("select first_month from mirror_window")
 _MONTHS = text("select months from mirror_window")
 # One range of the index each, in place of one "is distinct from" that no index serves.
 _NOT_THERE = tuple(
-    text(f"select owner from owners where first_month {other} order by first_month limit :limit")  # noqa: S608
+    text(
+        f"select owner from owners where first_month {other} and owner <> all (:passed) "  # noqa: S608
+        "order by first_month limit :limit"
+    )
     for other in ("> :goal", "< :goal", "is null and cast(:goal as date) is not null")
 )
 _BEHIND = text("select count(*) from (select from owners where dirty limit :limit) as d")
@@ -95,21 +103,26 @@ def move_window(
 ) -> bool:
     """Moves owners to where the clock and the months want the window, for so long; answers whether any moved.
 
-    Ends early when the mirror is far behind, or when all are there: the next run goes on.
+    Ends early when the mirror is far behind, or when all are there: the next run goes on, and comes back to an owner
+    whose rows were locked for too long.
     """
     goal, moved, until = _aim(deps), 0, time.monotonic() + seconds
+    passed: set[str] = set()
     while goal is not None and time.monotonic() < until and not stop():
-        owners = _next_owners(deps, goal)
-        if not owners:
+        owners = _next_owners(deps, goal, passed)
+        if not owners and not passed:
             _end(deps, goal)
-            break
-        if _is_behind(deps):
+        if not owners or _is_behind(deps):
             break
         for owner in owners:
-            while _step(deps, owner, goal):
-                moved += 1
-                step("window:step")
-        _count(deps, len(owners))
+            try:
+                while _step(deps, owner, goal):
+                    moved += 1
+                    step("window:step")
+            except DatabaseBusy:
+                passed.add(owner)
+                _log.warning("window_passed_over", owner=owner)
+        _count(deps, len(set(owners) - passed))
         told(read_progress(deps))
     return moved > 0
 
@@ -134,10 +147,11 @@ def _aim(deps: Deps) -> date | None:
         return read_window(connection)
 
 
-def _next_owners(deps: Deps, goal: date) -> list[str]:
+def _next_owners(deps: Deps, goal: date, passed: set[str]) -> list[str]:
+    bound = {"goal": goal, "passed": list(passed), "limit": _OWNERS_AT_ONCE}
     with transaction(deps.engine) as connection:
         for statement in _NOT_THERE:
-            owners = list(connection.execute(statement, {"goal": goal, "limit": _OWNERS_AT_ONCE}).scalars())
+            owners = list(connection.execute(statement, bound).scalars())
             if owners:
                 return owners
     return []
@@ -151,7 +165,7 @@ def _is_behind(deps: Deps) -> bool:
 @retrying
 def _step(deps: Deps, owner: str, goal: date) -> bool:
     """Moves one owner towards the goal, by as many months as make a small transaction; answers whether it moved."""
-    with transaction(deps.engine) as connection:
+    with transaction(deps.engine, lock_seconds=_LOCK_SECONDS) as connection:
         lock_owners(connection, [owner])
         at: date | None = connection.execute(_AT, {"owner": owner}).scalar_one()
         if at == goal:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import psycopg2
 import pytest
 
 from sync.mirror import window
@@ -178,6 +179,25 @@ def test_a_move_waits_for_a_mirror_that_is_far_behind(books, mirrored, mover, da
     assert move_window(mover(2)) is False  # ada waits to be mirrored
     mirrored()
     assert move_window(mover(2)) is True
+
+
+def test_an_owner_whose_rows_are_locked_is_passed_over_until_the_next_run(
+    books, mirrored, mover, database, monkeypatch
+):
+    for name in ("ada", "bob", "cyd"):
+        books(name).add(1, on="2025-12-15")
+    mirrored()
+    monkeypatch.setattr(window, "_LOCK_SECONDS", 0.1)
+
+    with psycopg2.connect(database.url()) as somebody, somebody.cursor() as cursor:
+        cursor.execute("select from owners where owner = 'users/bob' for update")
+        assert move_window(mover(13)) is True
+        left = read_progress(mover(13))
+    assert move_window(mover(13)) is True
+    done = read_progress(mover(13))
+
+    assert (left["left"], left["finishedAt"], left["moved"]) == (1, None, 2)
+    assert (done["left"], done["finishedAt"] is None, done["moved"]) == (0, False, 3)
 
 
 def test_a_user_who_signs_up_during_a_move_begins_at_its_goal(books, mover, database):
