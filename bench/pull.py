@@ -8,7 +8,8 @@ Round by round, in shuffled order, on ledgers that grow:
 - per page of 500: *store*, our store step with all marks, cursor and kept pages, beside raw COPYs of ready rows in one
   transaction each: *copies*, all that the store step leaves (the rows, their entries and their marks) into copies of
   its tables with the same columns, indexes, checks and foreign keys, enforced row by row as foreign keys are; *copies
-  unchecked*, the same without foreign keys; *copy*, the rows alone into a copy of `transactions` without foreign keys.
+  unchecked*, the same without foreign keys; *copy*, the page's rows alone into such a copy of `transactions`; *copy
+  unchecked*, into one without foreign keys.
 The interpreter is set up as each would have it: ours as the worker's process, the common way's as Python starts.
 Each ratio is told twice: by the wall, and by CPU (this process and the database's), which neighbours disturb less.
 """
@@ -62,7 +63,7 @@ _TYPED_COLUMNS: dict[str, Any] = {
 
 
 _STORES = ("store", "store, no pages kept")
-_COPIES = ("copy", "copies", "copies unchecked")
+_COPIES = ("copy", "copy unchecked", "copies", "copies unchecked")
 
 Costs = dict[str, list[tuple[float, float]]]
 
@@ -179,9 +180,13 @@ def _pages(bench: Ground, worker: Deps, rounds: int) -> Costs:
         bench.sql(f"create table unchecked_{table} (like {table} including all)")
         for column, other in keys:
             bench.sql(f"alter table copied_{table} add foreign key ({column}) references {other}")
-    bench.sql("create table indexed_transactions (like transactions including all)")
+    bench.sql("create table alone_transactions (like transactions including all)")
+    bench.sql("create table alone_unchecked (like transactions including all)")
+    for column, other in _FOREIGN_KEYS["transactions"]:
+        bench.sql(f"alter table alone_transactions add foreign key ({column}) references {other}")
     into = {
-        "copy": {"transactions": "indexed_transactions"},
+        "copy": {"transactions": "alone_transactions"},
+        "copy unchecked": {"transactions": "alone_unchecked"},
         "copies": {table: f"copied_{table}" for table in _TABLES},
         "copies unchecked": {table: f"unchecked_{table}" for table in _TABLES},
     }
