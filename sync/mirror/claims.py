@@ -91,7 +91,7 @@ def _parts(
 
 def _part(cursor: Cursor, owner: str, marks: dict[str, Marked], room: int, living: Living) -> _Part:
     """Marks of a shape that only a newer process knows stay: acknowledging them here would lose their documents."""
-    known = {path: marked for path, marked in marks.items() if _is_known(owner, path, living)}
+    known = _known(owner, marks, living)
     if len(known) < len(marks):
         log.get(__name__).warning("marks_of_a_newer_shape", owner=owner, marks=len(marks) - len(known))
     part = _Part(known, {}, frozenset(), {}) if len(known) <= room else _newest_months(cursor, known, room)
@@ -100,8 +100,17 @@ def _part(cursor: Cursor, owner: str, marks: dict[str, Marked], room: int, livin
     return part
 
 
-def _is_known(owner: str, path: str, living: Living) -> bool:
-    return (path == owner or path.startswith(f"{owner}/")) and living.understands(path)
+def _known(owner: str, marks: dict[str, Marked], living: Living) -> dict[str, Marked]:
+    """Those of the owner's own documents; what one document of a collection is, the others are."""
+    known: dict[str, Marked] = {}
+    understood: dict[str, bool] = {}
+    for path, marked in marks.items():
+        collection, _, name = path.rpartition("/")
+        if collection not in understood:
+            understood[collection] = path.startswith(f"{owner}/") and living.understands(f"{collection}/any")
+        if living.understands(path) if path == owner else name and understood[collection]:
+            known[path] = marked
+    return known
 
 
 def _ask_for_all_shapes(cursor: Cursor, parts: Mapping[str, _Part], rows: dict[str, OwnerRow], living: Living) -> None:

@@ -10,6 +10,7 @@ shape of document and not by walking each. Called by meter.py and cost_report.py
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -47,7 +48,7 @@ Costs: TypeAlias = dict[str, Cost]
 def kind_of(path: str) -> str:
     """The kind of a document: its collection, which may name an edition, or that it is a head."""
     segments = path.split("/", 3)
-    return HEAD if len(segments) == 2 else segments[2]
+    return segments[2] if len(segments) > 2 else HEAD
 
 
 def _bare(kind: str) -> str:
@@ -100,7 +101,7 @@ class Indexes:
 
     exempt: dict[tuple[str, str], _Rule] = field(default_factory=dict)
     composite: dict[str, list[frozenset[str]]] = field(default_factory=dict)
-    _shapes: dict[tuple[str, int], tuple[int, tuple[str, ...]]] = field(default_factory=dict)
+    _shapes: dict[tuple[str, int], tuple[int, list[tuple[str, _Rule]]]] = field(default_factory=dict)
 
     def entries(self, kind: str, fields: Mapping[str, Any]) -> int:
         """Index entries of one document."""
@@ -108,8 +109,12 @@ class Indexes:
         if shape is None:
             shape = self._shapes[kind, len(fields)] = self._shape(kind, fields)
         entries, variable = shape
-        for name in variable:
-            entries += self._value(kind, name, fields[name], _AUTOMATIC)
+        for name, rule in variable:
+            value = fields[name]
+            if isinstance(value, list):
+                entries += rule.element * len(value)
+            else:
+                entries += rule.plain if value is None else self._value(kind, name, value, rule)
         return entries
 
     def walked(self, kind: str, fields: Mapping[str, Any]) -> int:
@@ -117,11 +122,11 @@ class Indexes:
         composite = sum(names <= fields.keys() for names in self.composite.get(kind, ()))
         return composite + sum(self._value(kind, name, value, _AUTOMATIC) for name, value in fields.items())
 
-    def _shape(self, kind: str, fields: Mapping[str, Any]) -> tuple[int, tuple[str, ...]]:
-        variable = tuple(name for name in _VARIABLE.get(_bare(kind), ()) if name in fields)
-        return self.walked(kind, fields) - sum(
-            self._value(kind, name, fields[name], _AUTOMATIC) for name in variable
-        ), variable
+    def _shape(self, kind: str, fields: Mapping[str, Any]) -> tuple[int, list[tuple[str, _Rule]]]:
+        variable = [name for name in _VARIABLE.get(_bare(kind), ()) if name in fields]
+        varying = sum(self._value(kind, name, fields[name], _AUTOMATIC) for name in variable)
+        rules = [(name, self.exempt.get((kind, name), _AUTOMATIC)) for name in variable]
+        return self.walked(kind, fields) - varying, rules
 
     def _value(self, kind: str, path: str, value: Any, inherited: _Rule) -> int:
         rule = self.exempt.get((kind, path), inherited)
@@ -163,17 +168,18 @@ def _kind(entry: Mapping[str, Any]) -> str:
 
 def costs_of(settled: Acknowledgement, indexes: Indexes) -> Costs:
     """The costs of one commit, by kind. What was found written by a commit whose answer was lost counts as a write."""
-    costs: Costs = {}
+    costs: defaultdict[str, Cost] = defaultdict(Cost)
     for write in settled.writes:
-        cost = costs.setdefault(kind := kind_of(write.path), Cost())
+        kind = kind_of(write.path)
+        cost = costs[kind]
         if write.content is None:
             cost.deletes += 1
         else:
             cost.writes += 1
             cost.index_entries += indexes.entries(kind, write.content)
         cost.bytes += len(write.request)
-    for path, _ in settled.marks:
-        costs.setdefault(kind_of(path), Cost()).changes += 1
+    for collection, changes in Counter(path.rpartition("/")[0] for path, _ in settled.marks).items():
+        costs[kind_of(f"{collection}/")].changes += changes
     if len(settled.shown) > len(settled.writes):
         _add_adopted(settled, costs)
     for kind, cost in costs.items():

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 from sync.mirror.changes import OwnerRow, Version
@@ -33,6 +34,7 @@ def window_of(first_month: date | None) -> str | None:
     return None if first_month is None else month_name(first_month)
 
 
+@lru_cache(2000)
 def month_name(month: date) -> str:
     """yyyy-mm, as documents and paths have it."""
     return f"{month.year:04}-{month.month:02}"
@@ -64,6 +66,8 @@ def transaction_document(row: Sequence[Any]) -> Document:
     """A transaction of a month inside the window."""
     (month, spent_on, bank_date, authorized, name, merchant, amount, iso, unofficial, by_user, by_rule, by_bank,
      detailed, note, pending, source, account_id, channel, splits, expired, *review) = row  # fmt: skip
+    whole, text = None if iso is None else minor(amount, iso), exact(amount)
+    parts = [(category, Decimal(part), note) for category, part, note in splits] if splits else ()
     return {
         "month": month_name(month),
         "date": spent_on.isoformat(),
@@ -71,8 +75,8 @@ def transaction_document(row: Sequence[Any]) -> Document:
         "authorizedDate": None if authorized is None else authorized.isoformat(),
         "name": name,
         "merchantName": merchant,
-        "amountMinor": None if iso is None else minor(amount, iso),
-        "amount": exact(amount),
+        "amountMinor": whole,
+        "amount": text,
         "currency": iso,
         "unofficialCurrency": unofficial,
         "currencyDigits": None if iso is None else digits(iso),
@@ -85,16 +89,20 @@ def transaction_document(row: Sequence[Any]) -> Document:
         "expired": expired,
         "accountId": account_id,
         "paymentChannel": channel,
-        **_split(amount, iso, [(category, Decimal(part), note) for category, part, note in splits or ()]),
+        **(_split(amount, iso, parts) if parts else _unsplit(whole, text)),
         "review": None if review[0] is None else review_document(review),
     }
+
+
+def _unsplit(whole: int | None, text: str) -> Document:
+    """Nothing is carved out: all of the amount is left."""
+    return {"splits": [], "remainderMinor": whole, "remainder": text, "splitsExceed": False}
 
 
 def _split(amount: Decimal, iso: str | None, parts: Sequence[tuple[str, Decimal, str | None]]) -> Document:
     """The parts that the user carved out, and what is left of the bank's amount in the transaction's own category."""
     if not parts:
-        whole = None if iso is None else minor(amount, iso)
-        return {"splits": [], "remainderMinor": whole, "remainder": exact(amount), "splitsExceed": False}
+        return _unsplit(None if iso is None else minor(amount, iso), exact(amount))
     carved = added(part for _, part, _ in parts)
     remainder = added((amount, -carved))
     return {

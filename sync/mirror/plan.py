@@ -102,7 +102,7 @@ class Plan:
 
     def size(self) -> int:
         """Bytes of the request, nearly."""
-        return sum(len(write.request) + 8 for write in self.writes)
+        return sum([len(write.request) + 8 for write in self.writes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +254,11 @@ class _Planner:
 
     def _adopted(self, path: str, version: Version, basis: _Basis, seen: bytes) -> bool:
         """What was read is what would be written, and is newer than what was known: no write is needed."""
-        held = self.claim.held(path)
-        moved = basis.update_time is not None and (held is None or basis.update_time > held.update_time)
-        if not (basis.read and moved and basis.digest == seen):
+        if not (basis.read and basis.digest == seen):
             return False
-        assert basis.update_time is not None
+        held = self.claim.held(path)
+        if basis.update_time is None or not (held is None or basis.update_time > held.update_time):
+            return False
         self.settled.shown.append(Shown(path, Held(basis.update_time, False, basis.digest, version)))
         self.settled.marks.append((path, version))
         return True
@@ -348,7 +348,8 @@ class _Planner:
         self, path: str, version: Version, content: Document | Unshowable, *, parks: bool = True
     ) -> Fields | None:
         """Encodes the document, or what stands in for one that cannot be shown; None if not even that is accepted."""
-        note = self._note(path, version)
+        parked = self._parked_at(path)
+        note = self._note(path, version, parked)
         reason: tuple[str, str] | None = None
         if isinstance(content, Unshowable):
             reason = ("unbuildable", content.reason)
@@ -358,29 +359,26 @@ class _Planner:
             except Unencodable as error:
                 reason = ("unencodable", str(error))
             else:
-                if parks:
-                    self._unpark(path)
+                if parks and parked is not None:
+                    self.settled.unparked.append(path)
                 return encoded
-        if note is not None and not self._is_parked(path, version):
+        if note is not None and parked != version:
             reason = (note.code, note.message)
         if reason is not None and parks:
             self.settled.parked.append(Parked(path, version, reason[0], reason[1][:1000]))
         return None if note is not None and note.unwritable else encode(self._stand_in(path, version, content))
 
-    def _note(self, path: str, version: Version) -> Note | None:
+    def _note(self, path: str, version: Version, parked: Version | None) -> Note | None:
         note = self.notes.get(path)
         if note is not None and note.version == version:
             return note
-        return Note(version, "", "") if self._is_parked(path, version) else None
+        return Note(version, "", "") if parked == version else None
 
     def _parked_at(self, path: str) -> Version | None:
         if path == self.owner:
             return self.claim.owner.head_parked
         marked = self.claim.marks.get(path) or self.claim.left.get(path)
         return None if marked is None else marked.parked
-
-    def _is_parked(self, path: str, version: Version) -> bool:
-        return self._parked_at(path) == version
 
     def _unpark(self, path: str) -> None:
         if self._parked_at(path) is not None:

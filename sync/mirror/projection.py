@@ -69,20 +69,22 @@ def place(path: str) -> Place | None:
 
 def project(cursor: Cursor, paths: Iterable[str], owners: Mapping[str, OwnerRow]) -> Documents:
     """Builds the documents of these paths as the snapshot's ledger has them; absent ones are left out."""
-    wanted: dict[Reader, list[tuple[str, str]]] = defaultdict(list)
+    wanted: dict[Reader, Keys] = defaultdict(list)
+    asked: dict[str, tuple[str, Keys] | None] = {}
     documents: Documents = {}
     for path in paths:
-        found = place(path)
-        if found is None:
-            continue
-        if found.kind:
+        collection, _, name = path.rpartition("/")
+        if collection not in asked:  # taken apart once: few collections have many documents
+            found = place(f"{collection}/any")
             kinds = SHARED_KINDS if is_shared(path) else KINDS
-            wanted[kinds[found.kind]].append((found.user_id, found.id))
-        elif (owner := owners[path]).exists:
-            documents[path] = head_document(owner)
+            asked[collection] = (found.user_id, wanted[kinds[found.kind]]) if found and found.kind else None
+        if name and (keys := asked[collection]):
+            keys[1].append((keys[0], name))
+        elif place(path) and owners[path].exists:
+            documents[path] = head_document(owners[path])
     first_months = {key_of(owner.owner): owner.first_month for owner in owners.values()}
-    for read, keys in wanted.items():
-        documents.update(read(cursor, keys, first_months))
+    for read, of_kind in wanted.items():
+        documents.update(read(cursor, of_kind, first_months))
     return documents
 
 

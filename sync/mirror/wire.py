@@ -89,8 +89,9 @@ def fields(content: Mapping[str, Any]) -> Fields:
 
 def update(body: bytes, name: bytes, precondition: bytes) -> bytes:
     """A write of a whole document."""
-    document = _NAME + sized(name) + body
-    return _UPDATE + varint(len(document)) + document + precondition
+    size = varint(len(name))
+    whole = varint(1 + len(size) + len(name) + len(body))
+    return b"".join((_UPDATE, whole, _NAME, size, name, body, precondition))
 
 
 def delete(name: bytes, precondition: bytes) -> bytes:
