@@ -1,4 +1,4 @@
-import { Button, Divider, Group, Stack, Text, Title } from "@mantine/core";
+import { Button, Divider, Stack, Text, Title } from "@mantine/core";
 import { ChevronLeft } from "lucide-react";
 import { type ReactNode, useEffect, useId, useRef } from "react";
 
@@ -32,20 +32,19 @@ export function HouseholdSettings({ household, onBack, onGone }: HouseholdSettin
   useEffect(() => heading.current?.focus(), [household.id]);
   return (
     <Stack>
-      <Group justify="space-between" wrap="nowrap">
-        <Title order={3} size="h4" ref={heading} tabIndex={-1} dir="auto" className="quiet-focus truncate">
-          {household.name}
-        </Title>
+      <Stack gap="xs" align="flex-start">
         <Button
           variant="subtle"
-          size="xs"
-          className="no-shrink"
+          size="compact-xs"
           leftSection={<ChevronLeft size={14} className="directional" aria-hidden />}
           onClick={onBack}
         >
           All households
         </Button>
-      </Group>
+        <Title order={3} size="h4" ref={heading} tabIndex={-1} dir="auto" className="quiet-focus whole-name">
+          {household.name}
+        </Title>
+      </Stack>
       <Part title="What you show here">
         <SharesForm key={household.id} household={household} everything={me?.sharesAll ?? false} />
       </Part>

@@ -44,8 +44,14 @@ export function Members({ household, members, owner }: MembersProps) {
                 </Badge>
               )}
               {owner && member.id !== user.uid && (
-                <Button variant="subtle" color="red" size="compact-xs" onClick={() => setLeaving(member)}>
-                  Take out {nameOf(member)}
+                <Button
+                  variant="subtle"
+                  color="red"
+                  size="compact-xs"
+                  aria-label={`Take out ${nameOf(member)}`}
+                  onClick={() => setLeaving(member)}
+                >
+                  Take out
                 </Button>
               )}
             </Group>

@@ -50,7 +50,7 @@ export function OneLineForm({ initially = "", ...form }: OneLineFormProps) {
               {form.button}
             </Button>
           }
-          rightSectionWidth="auto"
+          rightSectionWidth={`calc(${form.button.length}ch + 2rem)`}
           rightSectionProps={{ style: { paddingInlineEnd: 4 } }}
         />
         <Trouble error={form.error} />
