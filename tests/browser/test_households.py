@@ -47,6 +47,11 @@ def test_two_members_see_each_others_changes_and_who_is_taken_out_sees_nothing_m
         expect(screen.row(entry)).to_contain_text("Travel")
         expect(screen.page.locator('[data-category="TRAVEL"][data-currency="USD"]')).to_have_count(1)
 
+    # a new name is seen by the other
+    ada.patch(f"/api/households/{home}", {"name": "Fort"})
+    for screen in screens:
+        expect(screen.page.get_by_role("radio", name="Fort")).to_be_checked()
+
     # whoever is taken out is told so while looking
     ada.delete(f"/api/households/{home}/members/{bob.uid}")
     if on_emulator:  # it asks the rules again only when a result changes

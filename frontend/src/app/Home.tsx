@@ -12,6 +12,7 @@ import { BuySomething } from "@/features/demo/components/BuySomething";
 import { useHouseholds } from "@/features/household/api/list-households";
 import { Households } from "@/features/household/components/Households";
 import { HouseholdSwitch } from "@/features/household/components/HouseholdSwitch";
+import { useLiveNames } from "@/features/household/use-live-names";
 import { LiveIndicator } from "@/features/live/components/LiveIndicator";
 import { useAcknowledgements } from "@/features/live/use-acknowledgements";
 import { OwnReceiptBadge } from "@/features/receipt/components/ReceiptBadge";
@@ -74,6 +75,7 @@ function Month() {
   const { month, current, known, totals, settled, archived, choose } = useMonth();
   const accounts = useDocuments("accounts", accountSchema);
   const { households } = useHouseholds();
+  useLiveNames(households);
   const [household, show] = useSearchParam("household");
   const currencies = useMemo(
     () =>

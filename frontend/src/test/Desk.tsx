@@ -38,6 +38,7 @@ export function Desk({ store, children, unsent = 0, user = {} }: DeskProps) {
       intents: { holds: () => false, keeps: () => false, unsent: () => unsent, leave: () => Promise.resolve() },
       store,
       watchShared: () => () => undefined,
+      watchHousehold: () => () => undefined,
       documentPath: (name: string, id: string) => `users/${UID}/${name}/${id}`,
       report: (event: LiveEvent) => store.setState((state) => applyEvent(state, event, UID)),
     } as unknown as LiveSession,

@@ -134,6 +134,24 @@ export class LiveSession {
           error: (error) => listener.denied(error.code),
         }),
     );
+    return this.#ending(close);
+  }
+
+  /** Listens to a household's own document until the returned function is called; who may not read it hears nothing. */
+  watchHousehold(household: string, report: (data: unknown) => void): () => void {
+    const close = this.#keepOpen(
+      () => undefined,
+      (listener) =>
+        onSnapshot(doc(this.#db, "households", household), {
+          next: (snapshot) => snapshot.exists() && report(snapshot.data()),
+          error: (error) => listener.denied(error.code),
+        }),
+    );
+    return this.#ending(close);
+  }
+
+  /** The session ends what is still open when it closes. */
+  #ending(close: () => void): () => void {
     const ended = () => {
       close();
       this.#closers.splice(this.#closers.indexOf(ended), 1);

@@ -1,4 +1,4 @@
-import { useQuery } from "@tanstack/react-query";
+import { type QueryClient, useQuery } from "@tanstack/react-query";
 import * as v from "valibot";
 
 import { useServices } from "@/lib/services";
@@ -30,14 +30,23 @@ export interface Households {
   readonly failed: boolean;
 }
 
+const KEY = ["households"];
 const NONE: readonly Household[] = [];
 
 /** The households that the person is in, asked when the page opens, after each change and when Firestore refuses one. */
 export function useHouseholds(): Households {
   const { api } = useServices();
   const { data, isError } = useQuery({
-    queryKey: ["households"],
+    queryKey: KEY,
     queryFn: () => api.send({ method: "GET", path: "/api/households", answer: answerSchema }),
   });
   return { households: data?.households ?? NONE, known: data !== undefined, failed: isError };
+}
+
+/** Puts a household's name into the list as it was answered; without one there is nothing to do. */
+export function rename(queries: QueryClient, id: string, name: string): void {
+  queries.setQueryData<v.InferOutput<typeof answerSchema>>(
+    KEY,
+    (known) => known && { households: known.households.map((one) => (one.id === id ? { ...one, name } : one)) },
+  );
 }
