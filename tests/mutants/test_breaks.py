@@ -36,7 +36,7 @@ def test_what_is_edited_of_a_function_is_its_last_definition(one: Break):
         named = re.findall(r"^create (?:or replace )?function (\w+)\(", before, re.M)
         if edit.file.startswith("migrations/sql/") and named and before.count("$$") % 2:
             later = [file for file in (ROOT / "migrations/sql").glob("*.sql") if file.name > (ROOT / edit.file).name]
-            again = re.compile(rf"^create or replace function {named[-1]}\(", re.M)
+            again = re.compile(rf"^create (?:or replace )?function {named[-1]}\(", re.M)
             assert [file.name for file in later if again.search(file.read_text())] == [], named[-1]
 
 
