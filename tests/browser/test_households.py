@@ -12,7 +12,7 @@ from local.person import Person
 from local.stack import Stack
 from tests.browser.conftest import Screen, read_trace
 from tests.browser.test_offline import ledger
-from tests.fixtures.mirror import eventually
+from tests.fixtures.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from local.person import Person
 from local.stack import PROJECT, Stack
 from tests.browser.conftest import Screen, read_trace
-from tests.fixtures.mirror import eventually
+from tests.fixtures.waiting import eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

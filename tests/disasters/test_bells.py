@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import select
-import time
 
 import psycopg2
 
 from sync.mirror.session import Session
+from tests.fixtures.waiting import eventually
 
 
 def test_a_bell_that_a_query_took_off_the_wire_is_still_told(books, database):
@@ -44,9 +44,8 @@ def test_no_edit_waits_for_the_sweep(books, running_mirror, database, eventually
 
 
 def wait_for_no_mark(cursor) -> None:
-    give_up = time.monotonic() + 20
-    while True:
+    def clean() -> bool:
         cursor.execute("select count(*) from changes")
-        if cursor.fetchone() == (0,):
-            return
-        assert time.monotonic() < give_up, "an edit was not heard of"
+        return cursor.fetchone() == (0,)
+
+    eventually(clean, 20)

@@ -19,9 +19,10 @@ from api.doorbell import Doorbell
 from local import valkey as local_valkey
 from local.postgres import free_port
 from sync.banks.webhooks import receive
+from tests.fixtures.waiting import eventually
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import Linked
-from tests.integration.pull.process import celery_worker, eventually
+from tests.integration.pull.process import celery_worker
 
 _FULL_AT = 200_000
 _REFUSALS = {"disk": "MISCONF", "memory": "maxmemory"}

@@ -85,7 +85,7 @@ def test_a_failover_without_loss_costs_time_only(
     ada = books()
     rows = ada.add(5)
     running_mirror(sweep_seconds=600)
-    eventually(clean)
+    eventually(clean, 40)
     ada.categorize(rows[0], "TRAVEL")
     eventually(lambda: standby.has_all_of(database))
 
@@ -103,7 +103,7 @@ def test_a_standby_that_has_not_taken_over_yet_is_no_ledger_and_ends_no_mirror(
     ada = books()
     rows = ada.add(5)
     running_mirror(sweep_seconds=600)
-    eventually(clean)
+    eventually(clean, 40)
     eventually(lambda: standby.has_all_of(database))
 
     standby.answer_for(database)
@@ -126,14 +126,14 @@ def test_after_lost_commits_the_epoch_is_raised_and_nothing_of_them_is_left_on_s
     ada = books()
     rows = ada.add(5)
     running_mirror()
-    eventually(clean)
+    eventually(clean, 40)
     eventually(lambda: standby.has_all_of(database))
     standby.server.stop()
     ada.categorize(rows[0], "TRAVEL")
     ada.remove(rows[1])
     ada.add(3)
     ada.annotate(rows[2], "lost")
-    eventually(clean)
+    eventually(clean, 40)
     shown = firestore_server.documents()
 
     standby.take_over(database)
@@ -142,7 +142,7 @@ def test_after_lost_commits_the_epoch_is_raised_and_nothing_of_them_is_left_on_s
     raised = json.loads(livespend("ledger", "raise-epoch", "--yes", "--json"))
     eventually(clean, 40)
     found = verify(mirror_deps(), mend=True)
-    eventually(clean)
+    eventually(clean, 40)
 
     assert raised["owners"] == 1
     assert raised["documents"] >= 5

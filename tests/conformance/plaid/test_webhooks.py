@@ -14,6 +14,7 @@ from local.plaid.courier import RETRIES
 from tests.conformance.plaid import schema
 from tests.conformance.plaid.conftest import Receiver, Webhook, read_update
 from tests.fixtures.plaid import PlaidServer, start_plaid, stop_plaid
+from tests.fixtures.waiting import eventually
 
 
 @pytest.fixture
@@ -105,6 +106,10 @@ def test_only_200_is_success_and_the_rest_is_tried_again(
         _verified(plaid_server, hook)
 
 
+def all_given_up(server: PlaidServer) -> bool:
+    return {hook["state"] for hook in server.look("webhooks")["webhooks"]} == {"given up"}
+
+
 def test_retries_end_after_six(receiver: Receiver) -> None:
     """30 s, then four times longer each time: scaled down, since the whole schedule takes eleven hours."""
     server = start_plaid(retry_scale=0.00001)
@@ -112,9 +117,7 @@ def test_retries_end_after_six(receiver: Receiver) -> None:
     token, _ = server.item()
     server.call("/item/webhook/update", access_token=token, webhook=receiver.url)
     receiver.wait_for(lambda got: len(got) == 1 + RETRIES)
-    give_up = time.monotonic() + 10
-    while server.look("webhooks")["webhooks"][0]["state"] != "given up":
-        assert time.monotonic() < give_up
+    eventually(lambda: all_given_up(server))
     assert len(receiver.got) == 7
     stop_plaid(server)
 
@@ -325,15 +328,12 @@ def test_an_address_that_rejects_nearly_everything_gets_no_retries_when_asked_so
     receiver.wait_for(lambda got: len(got) == 1 + RETRIES)
     for _ in range(6):
         server.call("/sandbox/item/fire_webhook", access_token=token, webhook_code="LOGIN_REPAIRED")
-    give_up = time.monotonic() + 10
-    while {hook["state"] for hook in server.look("webhooks")["webhooks"]} != {"given up"}:
-        assert time.monotonic() < give_up
+    eventually(lambda: all_given_up(server))
     assert 13 <= len(receiver.got) < 7 * 7
     calls = len(receiver.got)
     server.call("/sandbox/item/fire_webhook", access_token=token, webhook_code="LOGIN_REPAIRED")
     receiver.wait_for(lambda got: len(got) == calls + 1)
-    while {hook["state"] for hook in server.look("webhooks")["webhooks"]} != {"given up"}:
-        assert time.monotonic() < give_up
+    eventually(lambda: all_given_up(server))
     assert len(receiver.got) == calls + 1
     stop_plaid(server)
 

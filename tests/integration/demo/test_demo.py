@@ -9,8 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ import pytest
 import requests
 
 from local.postgres import free_port
+from tests.fixtures.waiting import eventually
 
 ROOT = Path(__file__).parents[3]
 DEMO = [sys.executable, "-m", "workers.cli", "demo"]
@@ -39,7 +39,7 @@ class Demo:
         self._from = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-        until(lambda: f"http://127.0.0.1:{self.port}" in self.said() or self.process.poll() is not None, 90)
+        eventually(lambda: f"http://127.0.0.1:{self.port}" in self.said() or self.process.poll() is not None, 90)
         assert self.process.poll() is None, self.said()
         return self.record()
 
@@ -62,13 +62,6 @@ def demo(tmp_path: Path, on_emulator: bool) -> Iterator[Demo]:
     yield one
     if one.process and one.process.poll() is None:
         one.end(signal.SIGINT)
-
-
-def until(holds: Callable[[], bool], seconds: float) -> None:
-    give_up = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < give_up, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def alive(pid: int) -> bool:
@@ -107,7 +100,7 @@ def test_state_survives_a_kill_of_the_launcher_and_nobody_is_left_behind(demo: D
     held = contents(first)
     assert held[0] > 1000
     demo.end(signal.SIGKILL)
-    until(lambda: not any(alive(pid) for pid in first["processes"].values()), 30)
+    eventually(lambda: not any(alive(pid) for pid in first["processes"].values()))
 
     second = demo.start()
 

@@ -14,7 +14,7 @@ import pytest
 
 from local.person import Person
 from local.stack import Stack
-from tests.fixtures.mirror import eventually
+from tests.fixtures.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 ROOT = Path(__file__).parents[3]

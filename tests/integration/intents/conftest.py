@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -125,12 +124,3 @@ def inbox(ledger: Callable[..., Deps], firestore_server: FirestoreServer) -> Ite
     made.stop()
     for firestore in opened:
         firestore.close()
-
-
-def until(true: Callable[[], object], seconds: float = 30) -> None:
-    """Waits for a condition; raises TimeoutError."""
-    give_up = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > give_up:
-            raise TimeoutError
-        time.sleep(0.01)

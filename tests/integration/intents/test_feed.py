@@ -19,7 +19,8 @@ from sync.erase import erasures
 from tests.fixtures.database import Database
 from tests.fixtures.firestore import FirestoreServer
 from tests.fixtures.mirror import Books
-from tests.integration.intents.conftest import Device, Inbox, as_document, number, receipts, until
+from tests.fixtures.waiting import eventually
+from tests.integration.intents.conftest import Device, Inbox, as_document, number, receipts
 
 ROOT = Path(__file__).parents[3]
 COFFEE = {"amount": "4.50", "currency": "USD", "date": "2026-11-20", "name": "Coffee", "categoryId": "FOOD_AND_DRINK"}
@@ -39,7 +40,7 @@ def test_an_intent_becomes_a_row_a_document_and_a_receipt_and_goes(
     intent = Device().intent("add-expense", COFFEE)
 
     inbox.leave(intent)
-    until(lambda: not inbox.waiting() and receipts(database) == [("applied", None)])
+    eventually(lambda: not inbox.waiting() and receipts(database) == [("applied", None)])
     mirrored()
 
     documents = firestore_server.documents("users/ada")
@@ -61,7 +62,7 @@ def test_intents_that_lay_there_before_it_started_are_found_in_the_order_of_thei
     inbox.leave(*reversed(notes))
 
     inbox.feed()
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
 
     assert set(receipts(database)) == {("applied", None)}
     assert database.sql("select note from entries") == [("note 29",)]
@@ -73,7 +74,7 @@ def test_two_feeds_apply_each_intent_once(books: Open, inbox: Inbox, database: D
     devices = [Device() for _ in range(4)]
 
     inbox.leave(*(device.intent("add-expense", COFFEE) for _ in range(15) for device in devices))
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
 
     assert expenses(database) == 60
     assert receipts(database) == [("applied", None)] * 60
@@ -90,7 +91,7 @@ def test_a_commit_that_deletes_and_is_not_answered_applies_nothing_twice(
     firestore_server.fail_commits(3, applied=False)
 
     inbox.feed(sweep_seconds=0.2)
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
 
     assert expenses(database) == 1
 
@@ -108,7 +109,7 @@ def test_killed_at_each_step_nothing_is_lost_or_doubled(
     assert (expenses(database) > 0) == (step == "intents:committed")
 
     inbox.feed()
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
     assert expenses(database) == 3
     assert receipts(database) == [("applied", None)] * 3
 
@@ -129,12 +130,12 @@ def test_a_listener_that_fell_silent_is_found_out_and_the_poll_stands_behind_it(
     device = Device()
     feed = inbox.feed(sweep_seconds=0.3, intent_silence_seconds=0.8)
     inbox.leave(device.intent("add-expense", COFFEE))
-    until(lambda: expenses(database) == 1)
+    eventually(lambda: expenses(database) == 1)
 
     firestore_server.mute_listeners()
     inbox.leave(device.intent("add-expense", COFFEE))
-    until(lambda: expenses(database) == 2 and not inbox.waiting())  # by the poll alone
-    until(lambda: feed.counts["reopened"] > 0)
+    eventually(lambda: expenses(database) == 2 and not inbox.waiting())  # by the poll alone
+    eventually(lambda: feed.counts["reopened"] > 0)
     firestore_server.mute_listeners(False)
 
 
@@ -144,14 +145,14 @@ def test_a_silent_listener_is_opened_anew_without_any_poll(
     books()
     device = Device()
     feed = inbox.feed(intent_silence_seconds=0.8)
-    until(lambda: any(path.startswith("beats/") for path in firestore_server.documents()))
+    eventually(lambda: any(path.startswith("beats/") for path in firestore_server.documents()))
     firestore_server.mute_listeners()
     inbox.leave(device.intent("add-expense", COFFEE))
-    until(lambda: feed.counts["reopened"] > 0)
+    eventually(lambda: feed.counts["reopened"] > 0)
     assert expenses(database) == 0
 
     firestore_server.mute_listeners(False)
-    until(lambda: expenses(database) == 1 and not inbox.waiting())
+    eventually(lambda: expenses(database) == 1 and not inbox.waiting())
 
 
 def test_an_idle_listener_that_brings_its_beat_is_left_alone(inbox: Inbox, firestore_server: FirestoreServer) -> None:
@@ -161,7 +162,7 @@ def test_an_idle_listener_that_brings_its_beat_is_left_alone(inbox: Inbox, fires
         return {str(fields["createdAt"]) for path, fields in firestore_server.documents().items() if "beats" in path}
 
     heard: list[set[Any]] = []
-    until(lambda: heard.append(beats()) or len(set[Any]().union(*heard)) >= 8)  # type: ignore[func-returns-value]
+    eventually(lambda: heard.append(beats()) or len(set[Any]().union(*heard)) >= 8)  # type: ignore[func-returns-value]
 
     assert feed.counts["reopened"] == 0
 
@@ -173,7 +174,7 @@ def test_a_gap_is_waited_for_and_then_gone_over(books: Open, inbox: Inbox, datab
     inbox.feed(intent_gap_seconds=0.5)
 
     inbox.leave(device.intent("set-note", {"entryId": entry, "note": "later"}))
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
 
     assert receipts(database) == [("applied", None)]
 
@@ -194,12 +195,12 @@ def test_a_flood_is_bounded_and_another_user_is_served_meanwhile(
         batch.commit()
 
     inbox.feed(intent_hourly_limit=100, intent_concurrency=1)
-    until(lambda: expenses(database) > 0)
+    eventually(lambda: expenses(database) > 0)
     inbox.leave(bob.intent("add-expense", COFFEE))
-    until(lambda: expenses(database, "bob") == 1)
+    eventually(lambda: expenses(database, "bob") == 1)
     left = len([path for path in inbox.waiting() if path.startswith("users/ada/")])
 
-    until(lambda: not inbox.waiting(), 120)
+    eventually(lambda: not inbox.waiting(), 120)
     assert left > 0
     assert Counter(receipts(database)) == {("applied", None): 100, ("rejected", "intents-too-many"): 2300}
     assert expenses(database) == 100
@@ -213,7 +214,7 @@ def test_whose_it_is_comes_from_the_path_alone(books: Open, inbox: Inbox, databa
     inbox.client.document(intent.path).create(forged)
 
     inbox.feed()
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
 
     assert (expenses(database, "ada"), expenses(database, "bob")) == (1, 0)
 
@@ -228,7 +229,7 @@ def test_an_intent_of_somebody_who_is_being_erased_goes_without_effect_and_stops
     with capture_logs() as said:
         feed = inbox.feed()
         inbox.leave(Device().intent("add-expense", COFFEE), Device("bob").intent("add-expense", COFFEE))
-        until(lambda: not inbox.waiting())
+        eventually(lambda: not inbox.waiting())
 
     assert (expenses(database), expenses(database, "bob")) == (0, 1)
     assert receipts(database) == []
@@ -256,7 +257,7 @@ def test_what_no_rule_would_admit_is_refused_and_stops_nothing(
     inbox.leave(Device().intent("add-expense", COFFEE))
 
     inbox.feed(sweep_seconds=0.3)
-    until(lambda: not inbox.waiting())
+    eventually(lambda: not inbox.waiting())
 
     assert sorted(receipts(database)) == [("applied", None), ("rejected", "intent-invalid")]
     assert expenses(database) == 1
@@ -267,8 +268,8 @@ def test_it_goes_on_when_the_database_is_back(books: Open, inbox: Inbox, databas
     inbox.feed(sweep_seconds=0.5)
     device = Device()
     inbox.leave(device.intent("add-expense", COFFEE))
-    until(lambda: expenses(database) == 1)
+    eventually(lambda: expenses(database) == 1)
     database.sql("select pg_terminate_backend(pid) from pg_stat_activity where usename = 'livespend_api'")
 
     inbox.leave(device.intent("add-expense", COFFEE))
-    until(lambda: expenses(database) == 2 and not inbox.waiting())
+    eventually(lambda: expenses(database) == 2 and not inbox.waiting())

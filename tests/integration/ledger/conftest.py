@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -93,15 +90,6 @@ def scene(deps_for: DepsFor, database: Database) -> Scene:
     made.sign_up("bob")
     made.forget_marks()
     return made
-
-
-def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    """Waits for a condition of the database that raises no event of its own; fails after a deadline."""
-    give_up = time.monotonic() + seconds
-    pause = threading.Event()
-    while not condition():
-        assert time.monotonic() < give_up, "the condition did not come true"
-        pause.wait(0.01)
 
 
 def paths(marked: list[Mark]) -> list[str]:

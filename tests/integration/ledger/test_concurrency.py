@@ -13,7 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from sync.db import lock_owners, retrying, transaction
 from sync.errors import DatabaseBusy, DatabaseUnavailable
 from sync.ledger import ledger
-from tests.integration.ledger.conftest import Scene, until
+from tests.fixtures.waiting import eventually
+from tests.integration.ledger.conftest import Scene
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def test_an_edit_waits_for_its_own_users_import_and_then_succeeds(
     with transaction(scene.database.engine("worker")) as importing:
         lock_owners(importing, ["users/alice"])
         edit = pool.submit(ledger.set_category, scene.deps, "alice", entry_id, "TRAVEL")
-        until(lambda: someone_waits(scene))
+        eventually(lambda: someone_waits(scene))
         importing.execute(text("update transactions set amount = 99"))
         importing.execute(text("update entries set rule_category_id = 'MEDICAL'"))
 
@@ -89,7 +90,7 @@ def test_an_edit_that_loses_a_deadlock_is_run_again(scene: Scene, entry_id: str,
         # Somebody in psql, who locks the row before the counter: the wrong way round.
         cursor.execute("select from entries where id = %s for update", (entry_id,))
         edit = pool.submit(ledger.set_category, scene.deps, "alice", entry_id, "TRAVEL")
-        until(lambda: someone_waits(scene))
+        eventually(lambda: someone_waits(scene))
         cursor.execute("update entries set note = 'typed' where id = %s", (entry_id,))
     person.commit()
     person.close()
@@ -146,7 +147,7 @@ def cut(scene: Scene) -> None:
     with transaction(scene.deps.engine) as connection:
         pid = connection.execute(text("select pg_backend_pid()")).scalar()
         scene.database.sql("select pg_terminate_backend(%s)", pid)
-        until(lambda: scene.database.sql("select count(*) from pg_stat_activity where pid = %s", pid) == [(0,)])
+        eventually(lambda: scene.database.sql("select count(*) from pg_stat_activity where pid = %s", pid) == [(0,)])
         connection.execute(text("select 1"))
 
 

@@ -12,7 +12,8 @@ from sqlalchemy import text
 from sync.db import lock_owners, transaction
 from sync.errors import LivespendError
 from sync.ledger import households, ledger
-from tests.integration.ledger.conftest import Scene, until
+from tests.fixtures.waiting import eventually
+from tests.integration.ledger.conftest import Scene
 from tests.integration.ledger.test_concurrency import someone_waits
 
 
@@ -52,7 +53,7 @@ def test_a_joining_waits_for_an_import_and_then_shows_its_rows(
     with transaction(scene.database.engine("worker")) as importing:
         lock_owners(importing, ["users/carol"])
         sharing = pool.submit(households.share, scene.deps, "carol", home, everything=True, accounts=[])
-        until(lambda: someone_waits(scene))
+        eventually(lambda: someone_waits(scene))
         importing.execute(text("update transactions set date = '2026-10-01' where user_id = 'carol'"))
         assert not sharing.done()
 
@@ -76,7 +77,7 @@ def test_whoever_types_a_membership_waits_for_an_import_and_then_shows_its_rows(
     with transaction(scene.database.engine("worker")) as importing:
         lock_owners(importing, ["users/carol"])
         sharing = pool.submit(type_sql)
-        until(lambda: someone_waits(scene))
+        eventually(lambda: someone_waits(scene))
         importing.execute(text("update transactions set date = '2026-10-01' where user_id = 'carol'"))
         assert not sharing.done()
 
@@ -96,7 +97,7 @@ def test_an_import_delays_another_members_edit_of_what_is_shared_only(
         importing.execute(text("update transactions set amount = 99 where user_id = 'alice'"))
         ledger.set_note(scene.deps, "bob", entry, "private")
         edit = pool.submit(ledger.set_category, scene.deps, "bob", entry, "TRAVEL")
-        until(lambda: someone_waits(scene))
+        eventually(lambda: someone_waits(scene))
         assert not edit.done()
 
     assert edit.result(15)[0]["categoryId"] == "TRAVEL"
@@ -141,5 +142,5 @@ def deadlocks(scene: Scene) -> int:
     """So many were found and, where the product runs a transaction again, mended unseen."""
     scene.deps.engine.dispose()  # a backend that ends has told its counts
     api = "select count(*) from pg_stat_activity where usename = 'livespend_api' and datname = current_database()"
-    until(lambda: scene.database.sql(api) == [(0,)])
+    eventually(lambda: scene.database.sql(api) == [(0,)])
     return int(scene.database.sql("select deadlocks from pg_stat_database where datname = current_database()")[0][0])

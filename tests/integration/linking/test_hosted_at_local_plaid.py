@@ -15,9 +15,9 @@ from sync.banks import items
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer
+from tests.fixtures.waiting import eventually
 from tests.integration.linking.door import Door, opened
 from tests.integration.linking.scene import NOON, Scene
-from tests.integration.pull.process import eventually
 
 KILLED = -9
 

@@ -21,8 +21,8 @@ from sync.errors import (
     PlaidTransient,
     UpdateModeToken,
 )
+from tests.fixtures.waiting import eventually
 from tests.integration.linking.scene import Scene
-from tests.integration.pull.process import eventually
 
 
 def open_link(scene: Scene, user_id: str = "u1", **options: Any) -> str:

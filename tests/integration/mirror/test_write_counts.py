@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tests.fixtures.gate import Gate
-from tests.fixtures.mirror import eventually
+from tests.fixtures.waiting import eventually
 
 
 def test_a_first_page_of_500_in_one_month_is_502_writes_in_one_commit(books, mirrored, writes):

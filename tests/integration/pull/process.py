@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import astuple
 from pathlib import Path
@@ -101,12 +100,3 @@ def _stat(folder: Path) -> list[str]:
         return (folder / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return []
-
-
-def eventually(holds: Callable[[], bool], seconds: float = 45) -> None:
-    """Waits until a condition holds; fails after the deadline."""
-    give_up = time.monotonic() + seconds
-    while not holds():
-        if time.monotonic() > give_up:
-            raise AssertionError("the condition did not come true in time")
-        time.sleep(0.02)

@@ -19,9 +19,9 @@ from sync.pull.plaid import Plaid
 from sync.pull.sweep import sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
+from tests.fixtures.waiting import eventually
 from tests.integration.pull.bank import error, page, row
 from tests.integration.pull.conftest import Linked
-from tests.integration.pull.process import eventually
 
 HOUR = timedelta(hours=1)
 

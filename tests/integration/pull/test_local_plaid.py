@@ -24,7 +24,7 @@ from sync.pull.sweep import remove_item, sweep
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.plaid import PlaidServer
-from tests.integration.pull.process import eventually
+from tests.fixtures.waiting import eventually
 
 
 @dataclass

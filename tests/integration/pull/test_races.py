@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
+from tests.fixtures.waiting import eventually
 from tests.integration.pull.bank import page, row
 from tests.integration.pull.conftest import Linked
-from tests.integration.pull.process import eventually, pull_in_child
+from tests.integration.pull.process import pull_in_child
 
 
 @pytest.mark.parametrize("step", ["pull:fetched", "pull:applied"])

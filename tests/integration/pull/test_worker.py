@@ -19,9 +19,10 @@ from sync.banks.items import unlink
 from tests.fixtures.database import Database
 from tests.fixtures.deps import DepsFor
 from tests.fixtures.scrape import scrape
+from tests.fixtures.waiting import eventually
 from tests.integration.pull.bank import account, error, page, row
 from tests.integration.pull.conftest import TOKEN, Linked, link
-from tests.integration.pull.process import alive, celery_worker, children, eventually
+from tests.integration.pull.process import alive, celery_worker, children
 
 
 def ring(valkey: str, linked: Linked, task: str = "pull_item", **arguments: str) -> None:

@@ -32,7 +32,7 @@ from local.stack import ROOT, Stack
 from sync.keys.key_file import read_keys
 from sync.keys.rotation import HOLDERS
 from sync.keys.vault import DataKey, Vault, WrappedKey, open_vault
-from tests.integration.pull.process import eventually
+from tests.fixtures.waiting import eventually
 from tests.integration.secrets.search import Search
 
 PLAID_SECRET = "only-the-bank-and-we-know-this-one"

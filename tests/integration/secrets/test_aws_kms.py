@@ -20,7 +20,8 @@ from sync.keys import rotation
 from sync.keys.kms import AwsKms, Remembered, WrappedKey
 from sync.keys.vault import Vault, open_vault
 from tests.fixtures.kms import NO_ACCOUNT
-from tests.integration.pull.process import celery_worker, eventually
+from tests.fixtures.waiting import eventually
+from tests.integration.pull.process import celery_worker
 from tests.integration.secrets.conftest import Home
 
 ALIAS = "alias/livespend"

@@ -22,7 +22,8 @@ from sync.keys.key_file import read_keys, rotate_key_file
 from sync.keys.rotation import HOLDERS, rewrap
 from sync.keys.vault import WrappedKey, open_vault
 from tests.fixtures.database import Database
-from tests.integration.pull.process import celery_worker, eventually
+from tests.fixtures.waiting import eventually
+from tests.integration.pull.process import celery_worker
 from tests.integration.secrets.conftest import Home, put_item
 
 SILENT = lambda *_: None  # noqa: E731

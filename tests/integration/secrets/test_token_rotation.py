@@ -23,7 +23,8 @@ from sync.keys.vault import open_vault
 from sync.pull.plaid import Plaid
 from sync.pull.sweep import remove_item, sweep
 from tests.fixtures.database import Database
-from tests.integration.pull.process import celery_worker, eventually
+from tests.fixtures.waiting import eventually
+from tests.integration.pull.process import celery_worker
 from tests.integration.secrets.conftest import Home
 from tests.integration.secrets.search import Search
 

@@ -10,9 +10,9 @@ from sqlalchemy import event
 
 from sync.deps import Deps
 from sync.ledger.ledger import edit_entry
+from tests.fixtures.waiting import eventually
 from tests.integration.pull.bank import page, pending, row
 from tests.integration.pull.conftest import Linked
-from tests.integration.pull.process import eventually
 from tests.integration.pull.vectors.conftest import Screen, Spend
 
 
