@@ -108,7 +108,8 @@ def _known(owner: str, marks: dict[str, Marked], living: Living) -> dict[str, Ma
         collection, _, name = path.rpartition("/")
         if collection not in understood:
             understood[collection] = path.startswith(f"{owner}/") and living.understands(f"{collection}/any")
-        if living.understands(path) if path == owner else name and understood[collection]:
+        mine = living.understands(path) if path == owner else name != "" and understood[collection]
+        if mine:
             known[path] = marked
     return known
 

@@ -185,7 +185,7 @@ BREAKS = [
         "2.7", "marks of a newer shape are acknowledged",
         f"{_MIRROR}/test_documents.py::test_marks_of_a_newer_shape_are_left_for_a_newer_mirror",
         "sync/mirror/claims.py",
-        "        if living.understands(path) if path == owner else name and understood[collection]:", "        if True:",
+        "        if mine:", "        if True:",
     ),
     # --- 3. commit ---
     broken(
@@ -257,7 +257,7 @@ BREAKS = [
     broken(
         "3.6", "a newer mark is refused for what an older one was",
         f"{_PARKED}::test_a_newer_mark_unparks",
-        "sync/mirror/plan.py", 'if parked == version else None', 'if parked is not None else None',
+        "sync/mirror/plan.py", "if parked == version else None", "if parked is not None else None",
     ),
     broken(
         "3.6", "a dropped document is shown",
