@@ -48,7 +48,7 @@ Costs: TypeAlias = dict[str, Cost]
 def kind_of(path: str) -> str:
     """The kind of a document: its collection, which may name an edition, or that it is a head."""
     segments = path.split("/", 3)
-    return segments[2] if len(segments) > 2 else HEAD
+    return HEAD if len(segments) == 2 else segments[2]
 
 
 def _bare(kind: str) -> str:

@@ -28,7 +28,7 @@ from sync.pull.pages import Page, parse_json, read_page
 
 SealedPage = dict[str, Any]
 
-_QUICK = 1  # zstd's level, of 22: a page is compressed while the owner's rows are locked
+_QUICK = 1  # zstd's level, of 22: pages are sealed beside the store step, on processor time that it needs
 
 _KEY = text("select key_id, wrapped from page_keys where item_id = :item_id")
 _NEW_KEY = text("""
